@@ -1,0 +1,163 @@
+/**
+ * What happened, as typed facts in the past tense. Every step emits; `observe/` subscribes. No field ever holds a
+ * token, a code, a cookie, a query or another secret. The reference page is made from `eventTable`.
+ */
+import type { ErrorCode } from './errors.ts';
+
+export interface Events {
+  'request.finished': {
+    readonly requestId: string;
+    readonly method: string;
+    /** Canonical path without the query; null when the request was refused before it had one. */
+    readonly path: string | null;
+    readonly route: string | null;
+    /** `forward`, or the reason of the answer. Bounded. */
+    readonly decision: string;
+    readonly status: number;
+    /** `Session.logId`, or null. */
+    readonly session: string | null;
+    readonly client: string;
+    readonly durationMs: number;
+    /** Time until the response head of the application came; null when nothing was forwarded. */
+    readonly upstreamMs: number | null;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    /** Set when an operational failure made the answer, or broke it off. */
+    readonly error: ErrorCode | null;
+    /** The client went away, or the connection was broken off, before the answer was complete. */
+    readonly aborted: boolean;
+  };
+  'login.started': { readonly requestId: string; readonly provider: string };
+  'login.succeeded': {
+    readonly requestId: string;
+    readonly provider: string;
+    readonly subject: string;
+    readonly session: string;
+    readonly client: string;
+  };
+  'login.failed': {
+    readonly requestId: string;
+    readonly provider: string | null;
+    readonly code: ErrorCode;
+    /** Which check failed, as a stable word. */
+    readonly detail: string | null;
+    readonly client: string;
+  };
+  'session.refreshed': { readonly provider: string; readonly session: string; readonly durationMs: number };
+  'session.refresh-failed': {
+    readonly provider: string;
+    readonly session: string;
+    /** `invalid-grant` ended the session; everything else left it as it was. */
+    readonly reason: string;
+  };
+  'session.ended': {
+    readonly session: string;
+    readonly reason: 'logout' | 'idle' | 'absolute' | 'refresh-rejected' | 'replaced' | 'unreadable';
+  };
+  'token.revoked': { readonly provider: string; readonly outcome: 'revoked' | 'unsupported' | 'failed' };
+  'provider.called': {
+    readonly provider: string;
+    readonly call: 'discovery' | 'jwks' | 'par' | 'token' | 'refresh' | 'userinfo' | 'revocation';
+    readonly outcome: 'ok' | 'refused' | 'failed' | 'timeout';
+    readonly durationMs: number;
+  };
+  'key.skipped': { readonly provider: string; readonly reason: string };
+  'store.failed': { readonly operation: string; readonly reason: string };
+  'upstream.failed': {
+    readonly requestId: string;
+    readonly cluster: string;
+    readonly code: ErrorCode;
+    /** The library's error code, bounded; never an address. */
+    readonly cause: string;
+  };
+  'process.started': { readonly version: string; readonly address: string; readonly admin: string | null };
+  'process.draining': { readonly inFlight: number };
+  'process.stopped': { readonly drained: boolean };
+  'config.warned': { readonly message: string };
+}
+
+export type EventName = keyof Events;
+
+export interface EventDefinition {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** Audit events say who did what to whose access. */
+  readonly audit: boolean;
+  readonly help: string;
+}
+
+export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
+  'request.finished': { level: 'info', audit: false, help: 'A request was answered: the access log.' },
+  'login.started': { level: 'debug', audit: true, help: 'A browser was sent to the provider.' },
+  'login.succeeded': { level: 'info', audit: true, help: 'A person signed in and a session began.' },
+  'login.failed': {
+    level: 'warn',
+    audit: true,
+    help: 'A sign-in ended without a session; `detail` names the check.',
+  },
+  'session.refreshed': { level: 'debug', audit: false, help: 'The tokens of a session were renewed.' },
+  'session.refresh-failed': {
+    level: 'warn',
+    audit: true,
+    help: 'A renewal failed. `invalid-grant` ended the session.',
+  },
+  'session.ended': { level: 'info', audit: true, help: 'A session ended, and why.' },
+  'token.revoked': {
+    level: 'debug',
+    audit: true,
+    help: 'A refresh token was revoked at the provider, or could not be.',
+  },
+  'provider.called': {
+    level: 'debug',
+    audit: false,
+    help: 'A call to the provider, its outcome and its duration.',
+  },
+  'key.skipped': {
+    level: 'warn',
+    audit: false,
+    help: 'A key of the provider is not usable and was left out.',
+  },
+  'store.failed': {
+    level: 'error',
+    audit: false,
+    help: 'The session store failed; requests with a session get 503.',
+  },
+  'upstream.failed': {
+    level: 'warn',
+    audit: false,
+    help: 'A request could not be carried to the application.',
+  },
+  'process.started': { level: 'info', audit: false, help: 'The gate accepts connections.' },
+  'process.draining': {
+    level: 'info',
+    audit: false,
+    help: 'The gate no longer accepts and finishes what runs.',
+  },
+  'process.stopped': {
+    level: 'info',
+    audit: false,
+    help: 'The gate has stopped; `drained` tells whether all was finished.',
+  },
+  'config.warned': {
+    level: 'warn',
+    audit: false,
+    help: 'Something in the configuration is legal but deserves a look.',
+  },
+};
+
+/** Where events go. Never throws. */
+export type Emit = <Name extends EventName>(name: Name, event: Events[Name]) => void;
+
+export type Subscriber = Emit;
+
+/** One `Emit` for many subscribers; one that throws does not keep the others from hearing it. */
+export function createEmit(subscribers: readonly Subscriber[]): Emit {
+  return (name, event) => {
+    for (const subscriber of subscribers) {
+      try {
+        subscriber(name, event);
+      } catch {
+        // Observing must never change what is observed (FL-075).
+      }
+    }
+  };
+}

@@ -1,0 +1,59 @@
+/** The scalars that the folders' configuration schemas are made of: what a person writes in, what the code wants out. */
+import { z } from 'zod';
+import { Secret } from './secret.ts';
+import { parseDuration, parseSize } from './units.ts';
+
+/** `30s` → 30000 (milliseconds). */
+export const duration = () =>
+  z.string().transform((text, context) => {
+    const value = parseDuration(text);
+    if (value !== null) return value;
+    context.addIssue({
+      code: 'custom',
+      message: 'is not a duration: write a whole number and a unit, as 500ms, 30s, 5m, 12h or 7d',
+    });
+    return z.NEVER;
+  });
+
+/** `64KiB` → 65536 (bytes). */
+export const size = () =>
+  z.string().transform((text, context) => {
+    const value = parseSize(text);
+    if (value !== null) return value;
+    context.addIssue({
+      code: 'custom',
+      message: 'is not a size: write a whole number and a unit, as 512B, 64KiB, 10MiB or 1GiB',
+    });
+    return z.NEVER;
+  });
+
+/**
+ * A secret, literally. `{ env: NAME }` and `{ file: path }` are replaced by `config/load` before validation, so that
+ * only that folder reads files and the environment.
+ */
+export const secret = () =>
+  z
+    .string()
+    .min(1, 'is empty')
+    .transform((text) => new Secret(text));
+
+export interface HostPort {
+  /** Name or address, without brackets. */
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. */
+export const address = () =>
+  z.string().transform((text, context): HostPort => {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text);
+    if (match !== null && Number(match[3]) <= 65535) {
+      return { host: (match[1] ?? match[2]) as string, port: Number(match[3]) };
+    }
+    context.addIssue({
+      code: 'custom',
+      message: 'is not an address: write host and port, as 127.0.0.1:8080 or [::1]:8080',
+    });
+    return z.NEVER;
+  });

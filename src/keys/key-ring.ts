@@ -1,0 +1,20 @@
+/** The key ring as the rest of the product sees it: seals and opens for a purpose. Made by `createKeyRing`. */
+
+/** What a sealed artefact is for. It is authenticated, so that one kind can never be read as another. */
+export type Purpose = 'session-record' | 'login-transaction';
+
+export interface Opened {
+  readonly plaintext: Buffer;
+  /** True when an older key than the first opened it: seal it again. */
+  readonly stale: boolean;
+}
+
+export interface KeyRing {
+  /**
+   * AES-256-GCM under a key derived (HKDF, RFC 5869) from the first key, the purpose and, when given, `secret`: then
+   * neither the ring nor the sealed bytes open it without that secret.
+   */
+  seal(purpose: Purpose, plaintext: Uint8Array, secret?: Uint8Array): Buffer;
+  /** Null when no key of the ring opens it for this purpose: truncated, tampered with, foreign or retired. Never throws. */
+  open(purpose: Purpose, sealed: Uint8Array, secret?: Uint8Array): Opened | null;
+}

@@ -1,0 +1,68 @@
+/** Sessions as the pipeline and the endpoints use them. Made by `createSessions`. */
+import type { Authentication } from '../core/authentication.ts';
+import type { SetCookies } from '../core/decision.ts';
+import type { MaybePromise } from '../core/maybe-promise.ts';
+import type { RequestHead } from '../core/request-head.ts';
+import type { Session } from '../core/session.ts';
+import type { SignedIn } from '../oidc/provider.ts';
+
+export type SessionEndReason =
+  | 'logout'
+  | 'idle'
+  | 'absolute'
+  | 'refresh-rejected'
+  | 'replaced'
+  | 'unreadable';
+
+export interface Sessions {
+  /**
+   * Who the session cookie speaks for. Synchronous for a session that this process knows and that needs neither
+   * sliding nor refresh. `slide: false` leaves the idle limit alone. Throws `ERR_STORE_UNAVAILABLE`, or
+   * `ERR_PROVIDER_UNAVAILABLE` when the access token has expired and could not be renewed.
+   */
+  authenticate(head: RequestHead, options?: { readonly slide: boolean }): MaybePromise<Authentication>;
+  /** Begins a session under a new id and ends the one that the browser came with (SC-001, SC-002). */
+  begin(
+    head: RequestHead,
+    provider: string,
+    signedIn: SignedIn,
+  ): Promise<{ session: Session; setCookies: SetCookies }>;
+  /** Ends a session: the record goes first, then everything that holds on to it. `setCookies` clears the browser. */
+  end(session: Session, reason: SessionEndReason): Promise<SetCookies>;
+  /** Cookies that clear whatever session cookie the browser holds. */
+  clearCookies(): SetCookies;
+  /**
+   * Ties something long-lived (a WebSocket, an event stream) to a session: `onEnd` is called once, soon after the
+   * session ends for whatever reason. Call the answer to let go.
+   */
+  hold(session: Session, onEnd: (reason: SessionEndReason) => void): () => void;
+  /** For the gauge. */
+  count(): MaybePromise<number>;
+  /** Waits for refreshes under way, so that no rotated token is lost, and stops timers. */
+  close(): Promise<void>;
+}
+
+/** A login between its start and its callback, kept in a sealed short-lived cookie of its own. */
+export interface LoginTransaction {
+  readonly provider: string;
+  readonly state: string;
+  readonly nonce: string;
+  readonly codeVerifier: string;
+  /** Where to go afterwards: a validated local path, or an allow-listed absolute URL. Validated again at use. */
+  readonly returnTo: string;
+  /** Unix time in milliseconds. */
+  readonly startedAt: number;
+}
+
+export interface LoginTransactions {
+  /** The cookie of a new transaction, and those that drop the oldest ones over the bound. */
+  begin(head: RequestHead, transaction: LoginTransaction, sameSite: 'lax' | 'none'): SetCookies;
+  /**
+   * The transaction that `state` belongs to, given out once: a second call for the same one, here or on another
+   * node, answers null, as does an expired one or one of another browser. `setCookies` clears it either way.
+   */
+  take(
+    head: RequestHead,
+    state: string,
+  ): Promise<{ transaction: LoginTransaction | null; setCookies: SetCookies }>;
+}
