@@ -1,11 +1,20 @@
-/** The scalars that the folders' configuration schemas are made of: what a person writes in, what the code wants out. */
+/**
+ * The scalars that the folders' configuration schemas are made of: what a person writes in, what the code wants out.
+ * Each carries a `kind` (`ScalarKind`), by which `config/` finds secrets, writes defaults with their unit and makes
+ * the JSON schema.
+ */
 import { z } from 'zod';
 import { Secret } from './secret.ts';
 import { parseDuration, parseSize } from './units.ts';
 
+export type ScalarKind = 'duration' | 'size' | 'secret' | 'address';
+
+/** A string whose schema says what kind of scalar it stands for. */
+const text = (kind: ScalarKind) => z.string().meta({ kind });
+
 /** `30s` → 30000 (milliseconds). */
 export const duration = () =>
-  z.string().transform((text, context) => {
+  text('duration').transform((text, context) => {
     const value = parseDuration(text);
     if (value !== null) return value;
     context.addIssue({
@@ -17,7 +26,7 @@ export const duration = () =>
 
 /** `64KiB` → 65536 (bytes). */
 export const size = () =>
-  z.string().transform((text, context) => {
+  text('size').transform((text, context) => {
     const value = parseSize(text);
     if (value !== null) return value;
     context.addIssue({
@@ -35,6 +44,7 @@ export const secret = () =>
   z
     .string()
     .min(1, 'is empty')
+    .meta({ kind: 'secret' satisfies ScalarKind })
     .transform((text) => new Secret(text));
 
 export interface HostPort {
@@ -46,7 +56,7 @@ export interface HostPort {
 
 /** `127.0.0.1:8080`, `[::1]:8080`, `localhost:8080`. */
 export const address = () =>
-  z.string().transform((text, context): HostPort => {
+  text('address').transform((text, context): HostPort => {
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text);
     if (match !== null && Number(match[3]) <= 65535) {
       return { host: (match[1] ?? match[2]) as string, port: Number(match[3]) };
