@@ -258,7 +258,17 @@ export async function startRealProvider(options: RealProviderOptions): Promise<R
     session: 86_400,
     ...options.ttl,
   };
-  const hits = {} as Record<RealEndpoint, number>;
+  const hits: Record<RealEndpoint, number> = {
+    metadata: 0,
+    jwks: 0,
+    authorization: 0,
+    par: 0,
+    token: 0,
+    userinfo: 0,
+    revocation: 0,
+    endSession: 0,
+    other: 0,
+  };
   let handle: (request: IncomingMessage, response: ServerResponse) => void = () => {};
   const server = createServer((request, response) => handle(request, response));
   await listen(server, options.port ?? 0, host);
@@ -268,8 +278,7 @@ export async function startRealProvider(options: RealProviderOptions): Promise<R
   const callback = provider.callback();
   handle = (request, response) => {
     const path = new URL(request.url ?? '/', issuer).pathname;
-    const endpoint = endpointOf(path);
-    hits[endpoint] = (hits[endpoint] ?? 0) + 1;
+    hits[endpointOf(path)] += 1;
     if (!path.startsWith('/interaction/')) return callback(request, response);
     interact(provider, options, [request, response]).catch(() => {
       response.writeHead(400, { 'content-type': 'text/plain' }).end('This sign-in is no longer valid.');
@@ -278,18 +287,7 @@ export async function startRealProvider(options: RealProviderOptions): Promise<R
   return {
     issuer,
     ttl,
-    stats: () => ({
-      metadata: 0,
-      jwks: 0,
-      authorization: 0,
-      par: 0,
-      token: 0,
-      userinfo: 0,
-      revocation: 0,
-      endSession: 0,
-      other: 0,
-      ...hits,
-    }),
+    stats: () => ({ ...hits }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
