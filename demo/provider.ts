@@ -35,14 +35,18 @@ const people: Readonly<Record<string, object>> = {
   bob: { name: 'Bob Birch', email: 'bob@example.com', email_verified: true, groups: ['staff'] },
 };
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 /** Starts the provider. Its issuer is `http://127.0.0.1:…`: another site than the gate's `localhost`, as in real life. */
 export async function startProvider(options: ProviderOptions): Promise<RunningProvider> {
   let handle: Handler = async (_request, response) => void response.writeHead(503).end();
   const server = await listen(
-    (request, response) => {
-      handle(request, response).catch(() => sendPage(response, 400, messagePage('Please start again', lost)));
+    async (request, response) => {
+      try {
+        await handle(request, response);
+      } catch {
+        sendPage(response, 400, messagePage('Please start again', lost));
+      }
     },
     options.port,
     '--provider-port',
