@@ -38,6 +38,41 @@ export const errorTable = {
     title: 'The request took too long to arrive',
     help: 'The client did not finish its request within `listen.timeouts`.',
   },
+  ERR_MISDIRECTED: {
+    status: 421,
+    title: 'This address is not served here',
+    help: 'The `Host` header names neither the host of `publicUrl` nor one of `listen.hosts`.',
+  },
+  ERR_URI_TOO_LONG: {
+    status: 414,
+    title: 'The address is too long',
+    help: 'The request target is over `listen.limits.url`.',
+  },
+  ERR_HEAD_TOO_LARGE: {
+    status: 431,
+    title: 'The request carries too much: clear the cookies of this site and try again',
+    help: 'The request head is over `listen.limits.head` or `listen.limits.headers`; most often too many cookies.',
+  },
+  ERR_METHOD_REFUSED: {
+    status: 405,
+    title: 'The method is not allowed',
+    help: 'TRACE, TRACK and CONNECT are never carried.',
+  },
+  ERR_EXPECTATION: {
+    status: 417,
+    title: 'The expectation cannot be met',
+    help: 'The `Expect` header asks for something other than `100-continue`.',
+  },
+  ERR_TRANSFER_CODING: {
+    status: 501,
+    title: 'The transfer coding is not supported',
+    help: 'Only the single transfer coding `chunked` is accepted.',
+  },
+  ERR_HTTP_VERSION: {
+    status: 505,
+    title: 'The version of HTTP is not supported',
+    help: 'The listener speaks HTTP/1.1 and HTTP/1.0.',
+  },
   ERR_STORE_UNAVAILABLE: {
     status: 503,
     title: 'Sessions are not available right now',

@@ -27,6 +27,13 @@ export interface Events {
     /** The client went away, or the connection was broken off, before the answer was complete. */
     readonly aborted: boolean;
   };
+  'request.crashed': {
+    readonly requestId: string;
+    /** Name of the error (`TypeError`), never its message. */
+    readonly name: string;
+    /** Where it was thrown: the frames alone, because a message may quote what a client sent. */
+    readonly stack: string;
+  };
   'login.started': { readonly requestId: string; readonly provider: string };
   'login.succeeded': {
     readonly requestId: string;
@@ -70,6 +77,14 @@ export interface Events {
     /** The library's error code, bounded; never an address. */
     readonly cause: string;
   };
+  /** A bug, from `describeCrash`: where, never what it was about. */
+  'request.crashed': {
+    readonly requestId: string | null;
+    /** Class of the error, with its code when it has one. */
+    readonly error: string;
+    /** Stack frames without messages: a message may quote what was being handled. */
+    readonly stack: string;
+  };
   'process.started': { readonly version: string; readonly address: string; readonly admin: string | null };
   'process.draining': { readonly inFlight: number };
   'process.stopped': { readonly drained: boolean };
@@ -87,6 +102,11 @@ export interface EventDefinition {
 
 export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
   'request.finished': { level: 'info', audit: false, help: 'A request was answered: the access log.' },
+  'request.crashed': {
+    level: 'error',
+    audit: false,
+    help: 'A bug: a request ended in an error that nobody expected. The client saw a 500 and the request id.',
+  },
   'login.started': { level: 'debug', audit: true, help: 'A browser was sent to the provider.' },
   'login.succeeded': { level: 'info', audit: true, help: 'A person signed in and a session began.' },
   'login.failed': {
@@ -125,6 +145,11 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
     level: 'warn',
     audit: false,
     help: 'A request could not be carried to the application.',
+  },
+  'request.crashed': {
+    level: 'error',
+    audit: false,
+    help: 'A bug: the request got `ERR_INTERNAL`. Please report it with `stack`.',
   },
   'process.started': { level: 'info', audit: false, help: 'The gate accepts connections.' },
   'process.draining': {
