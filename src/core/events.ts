@@ -27,13 +27,6 @@ export interface Events {
     /** The client went away, or the connection was broken off, before the answer was complete. */
     readonly aborted: boolean;
   };
-  'request.crashed': {
-    readonly requestId: string;
-    /** Name of the error (`TypeError`), never its message. */
-    readonly name: string;
-    /** Where it was thrown: the frames alone, because a message may quote what a client sent. */
-    readonly stack: string;
-  };
   'login.started': { readonly requestId: string; readonly provider: string };
   'login.succeeded': {
     readonly requestId: string;
@@ -102,11 +95,6 @@ export interface EventDefinition {
 
 export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
   'request.finished': { level: 'info', audit: false, help: 'A request was answered: the access log.' },
-  'request.crashed': {
-    level: 'error',
-    audit: false,
-    help: 'A bug: a request ended in an error that nobody expected. The client saw a 500 and the request id.',
-  },
   'login.started': { level: 'debug', audit: true, help: 'A browser was sent to the provider.' },
   'login.succeeded': { level: 'info', audit: true, help: 'A person signed in and a session began.' },
   'login.failed': {
