@@ -1,0 +1,107 @@
+/**
+ * What no section can tell alone. It reads the data as written, so that a mistake in one place hides none in another.
+ */
+import { endpointsSchema } from '../endpoints/endpoints-config.ts';
+import { findRouteConflicts } from '../pipeline/compile-routes.ts';
+import { routeSchema } from '../pipeline/route-config.ts';
+import { didYouMean } from './did-you-mean.ts';
+import { isLoopback } from './public-url.ts';
+import { isMapping, type Path, valueAt } from './schema-tree.ts';
+
+export interface CrossFinding {
+  readonly path: Path;
+  readonly reason: string;
+  readonly suggestion: string | null;
+}
+
+const finding = (path: Path, reason: string, suggestion: string | null = null): CrossFinding => ({
+  path,
+  reason,
+  suggestion,
+});
+
+export function crossCheck(data: Readonly<Record<string, unknown>>): readonly CrossFinding[] {
+  return [
+    ...checkPublicUrl(data),
+    ...checkProviders(data),
+    ...checkClusterNames(data),
+    ...checkRouteConflicts(data),
+    ...checkEndpointPaths(data),
+    ...checkListeners(data),
+  ];
+}
+
+function checkPublicUrl({ publicUrl, dangerouslyAllowHttpPublicUrl }: Readonly<Record<string, unknown>>) {
+  if (typeof publicUrl !== 'string' || !URL.canParse(publicUrl) || dangerouslyAllowHttpPublicUrl === true)
+    return [];
+  const url = new URL(publicUrl);
+  if (url.protocol !== 'http:' || isLoopback(url.hostname)) return [];
+  return [
+    finding(
+      ['publicUrl'],
+      'is plain http beyond loopback: sessions could be taken over on the way',
+      `https://${url.host}`,
+    ),
+  ];
+}
+
+function routesOf(data: Readonly<Record<string, unknown>>): readonly unknown[] {
+  return Array.isArray(data.routes) ? data.routes : [];
+}
+
+function checkProviders(data: Readonly<Record<string, unknown>>) {
+  const names = isMapping(data.providers) ? Object.keys(data.providers) : [];
+  if (names.length > 1) {
+    return [
+      finding(
+        ['providers'],
+        `holds ${names.length} providers (${names.join(', ')}): people sign in at exactly one`,
+      ),
+    ];
+  }
+  const protectedRoute = routesOf(data).findIndex((route) => valueAt(route, ['access']) === 'signed-in');
+  if (names.length === 1 || protectedRoute === -1) return [];
+  return [finding(['providers'], `is missing: routes[${protectedRoute}] asks for people who are signed in`)];
+}
+
+function checkClusterNames(data: Readonly<Record<string, unknown>>) {
+  const names = isMapping(data.clusters) ? Object.keys(data.clusters) : [];
+  return routesOf(data).flatMap((route, index) => {
+    const cluster = valueAt(route, ['cluster']);
+    if (typeof cluster !== 'string' || cluster === '' || names.includes(cluster)) return [];
+    return [finding(['routes', index, 'cluster'], `no cluster \`${cluster}\``, didYouMean(cluster, names))];
+  });
+}
+
+function checkRouteConflicts(data: Readonly<Record<string, unknown>>) {
+  const routes = routesOf(data).map((route) => routeSchema.safeParse(route).data ?? null);
+  const conflicts = findRouteConflicts(routes).map(({ index, other }) =>
+    finding(
+      ['routes', index, 'path'],
+      `takes the same requests as routes[${other}] (${routes[other]?.path})`,
+    ),
+  );
+  const names = routes.map((route) => route?.name);
+  const twice = names.flatMap((name, index) =>
+    name !== undefined && names.indexOf(name) < index
+      ? [finding(['routes', index, 'name'], `is the name of routes[${names.indexOf(name)}] too`)]
+      : [],
+  );
+  return [...conflicts, ...twice];
+}
+
+function checkEndpointPaths(data: Readonly<Record<string, unknown>>) {
+  const entries = Object.entries(endpointsSchema.safeParse(data.endpoints ?? {}).data?.paths ?? {});
+  return entries.flatMap(([name, path], index) => {
+    const earlier = entries.slice(0, index).find(([, other]) => other === path);
+    if (earlier === undefined) return [];
+    return [finding(['endpoints', 'paths', name], `is the path of \`${earlier[0]}\` too (${path})`)];
+  });
+}
+
+function checkListeners(data: Readonly<Record<string, unknown>>) {
+  const admin = valueAt(data, ['admin', 'address']);
+  if (typeof admin !== 'string' || admin.endsWith(':0') || admin !== valueAt(data, ['listen', 'address']))
+    return [];
+  return [finding(['admin', 'address'], 'is the address of `listen` too: metrics must not be public')];
+}

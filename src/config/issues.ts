@@ -1,0 +1,146 @@
+/** Translates what the schemas found, by code, into problems: the one place that knows zod's issues. */
+import type { z } from 'zod';
+import { didYouMean } from './did-you-mean.ts';
+import type { Problem } from './problem.ts';
+import {
+  formatPath,
+  isMapping,
+  isSecret,
+  nodeOf,
+  type Path,
+  type Schema,
+  schemaAt,
+  valueAt,
+} from './schema-tree.ts';
+
+type Issue = z.core.$ZodIssue;
+
+export interface IssueContext {
+  readonly schema: Schema;
+  readonly data: unknown;
+  readonly where: (path: Path) => string | null;
+}
+
+interface Finding {
+  readonly path: Path;
+  readonly reason: string;
+  readonly suggestion: string | null;
+}
+
+/** `at` is where the schema that found the issue stands. */
+export function toProblems(issue: Issue, context: IssueContext, at: Path = []): readonly Problem[] {
+  return findings(issue, context, [...at, ...(issue.path as Path)]).map((finding) =>
+    toProblem(finding, context),
+  );
+}
+
+export function toProblem({ path, reason, suggestion }: Finding, context: IssueContext): Problem {
+  return {
+    path: formatPath(path),
+    value: showValue(path, context),
+    reason,
+    suggestion,
+    where: context.where(path),
+  };
+}
+
+function findings(issue: Issue, context: IssueContext, path: Path): readonly Finding[] {
+  const one = (reason: string, suggestion: string | null = null) => [{ path, reason, suggestion }];
+  const value = valueAt(context.data, path);
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => unknownKey(context.schema, path, key));
+    case 'invalid_value':
+      return one(...notAmong(value, issue.values.map(String)));
+    case 'invalid_type':
+      return one(value === undefined ? missing(context.schema, path) : `must be ${article(issue.expected)}`);
+    case 'invalid_union':
+      return fromUnion(issue, context, path);
+    case 'invalid_key':
+      return one(`is not a name that can stand here: it ${issue.issues[0]?.message ?? 'is not valid'}`);
+    case 'too_small':
+      return one(tooSmall(issue.origin, Number(issue.minimum)));
+    case 'too_big':
+      return one(`must be at most ${Number(issue.maximum)}${sizeUnit(issue.origin)}`);
+    case 'custom':
+      return one(issue.message, (issue.params?.suggestion as string | null | undefined) ?? null);
+    default:
+      return one(issue.message);
+  }
+}
+
+function unknownKey(schema: Schema, path: Path, key: string): Finding {
+  const parent = schemaAt(schema, path);
+  const node = parent === null ? null : nodeOf(parent);
+  const known = node?.kind === 'object' ? Object.keys(node.fields) : [];
+  return { path: [...path, key], reason: 'is not known here', suggestion: didYouMean(key, known) };
+}
+
+function notAmong(value: unknown, values: readonly string[]): [string, string | null] {
+  const list = values.map((each) => `\`${each}\``).join(', ');
+  if (value === undefined) return [`is missing: one of ${list}`, null];
+  return [
+    `must be ${values.length === 1 ? '' : 'one of '}${list}`,
+    typeof value === 'string' ? didYouMean(value, values) : null,
+  ];
+}
+
+function missing(schema: Schema, path: Path): string {
+  const parent = schemaAt(schema, path);
+  const node = parent === null ? null : nodeOf(parent);
+  return node?.kind === 'list' ? 'is missing: a list' : 'is missing';
+}
+
+/** The branch that came furthest tells most: the one whose first issue lies deepest. */
+function fromUnion(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  context: IssueContext,
+  path: Path,
+): readonly Finding[] {
+  if (issue.errors.length === 0) {
+    const options = 'options' in issue ? (issue.options as readonly unknown[]) : [];
+    const [reason, suggestion] = notAmong(valueAt(context.data, path), options.map(String));
+    return [{ path, reason, suggestion }];
+  }
+  const depth = (issues: readonly Issue[]) => Math.max(...issues.map((each) => each.path.length));
+  const [best] = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
+  return (best as Issue[]).flatMap((each) => findings(each, context, [...path, ...(each.path as Path)]));
+}
+
+function tooSmall(origin: string, minimum: number): string {
+  if (origin === 'array')
+    return minimum === 1 ? 'is empty: it needs at least one entry' : `needs at least ${minimum} entries`;
+  if (origin === 'string') return minimum === 1 ? 'is empty' : `must be at least ${minimum} characters long`;
+  return `must be at least ${minimum}`;
+}
+
+function sizeUnit(origin: string): string {
+  if (origin === 'string') return ' characters long';
+  return origin === 'array' ? ' entries long' : '';
+}
+
+function article(expected: string): string {
+  const names: Readonly<Record<string, string>> = {
+    array: 'a list',
+    object: 'a mapping',
+    record: 'a mapping',
+    string: 'text',
+    number: 'a number',
+    int: 'a whole number',
+    boolean: '`true` or `false`',
+  };
+  return names[expected] ?? `of the type ${expected}`;
+}
+
+/** Only plain values whose place is known and no secret: what is misplaced could be a secret under a mistyped name. */
+function showValue(path: Path, { schema, data }: IssueContext): string | null {
+  const place = schemaAt(schema, path);
+  if (place === null || path.length === 0 || isSecret(place)) return null;
+  const value = valueAt(data, path);
+  if (Array.isArray(value)) return value.length === 0 ? '[]' : 'a list';
+  if (isMapping(value)) return 'a mapping';
+  if (typeof value === 'string') return shorten(JSON.stringify(value.replace(/(:\/\/)[^/@]*@/g, '$1…@')));
+  return typeof value === 'number' || typeof value === 'boolean' || value === null ? String(value) : null;
+}
+
+const shorten = (text: string) => (text.length <= 80 ? text : `${text.slice(0, 79)}…`);

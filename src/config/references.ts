@@ -1,0 +1,74 @@
+/** Replaces `{ env: NAME }` and `{ file: path }` where a secret stands by what they refer to. */
+import { readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { childOf, isMapping, isSecret, nodeOf, type Path, type Schema } from './schema-tree.ts';
+
+export interface ReferenceContext {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** What relative file names are relative to. */
+  readonly directory: string;
+  /** Called for each reference that leads nowhere. */
+  readonly report: (path: Path, reason: string) => void;
+}
+
+/** No secret is longer; a reference to a device or a log file must not fill the memory. */
+const largestFile = 64 * 1024;
+
+/** What stands in for a reference that failed, so that it is reported once. */
+export const unresolved = '';
+
+export function resolveReferences(
+  schema: Schema,
+  value: unknown,
+  context: ReferenceContext,
+  path: Path = [],
+): unknown {
+  if (isSecret(schema)) return isMapping(value) ? resolveOne(value, context, path) : value;
+  const node = nodeOf(schema);
+  if (node.kind === 'scalar') return value;
+  const visit = (step: string | number, member: unknown): unknown => {
+    const child = childOf(schema, step);
+    return child === null ? member : resolveReferences(child, member, context, [...path, step]);
+  };
+  if (Array.isArray(value)) return value.map((member, index) => visit(index, member));
+  if (!isMapping(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, visit(key, member)]));
+}
+
+function resolveOne(reference: Record<string, unknown>, context: ReferenceContext, path: Path): string {
+  const fail = (reason: string): string => {
+    context.report(path, reason);
+    return unresolved;
+  };
+  const [kind, ...others] = Object.keys(reference);
+  const target = kind === undefined ? undefined : reference[kind];
+  if (
+    (kind !== 'env' && kind !== 'file') ||
+    others.length > 0 ||
+    typeof target !== 'string' ||
+    target === ''
+  ) {
+    return fail('is neither text nor a reference: write { env: NAME } or { file: path }');
+  }
+  return kind === 'env' ? fromEnvironment(target, context, fail) : fromFile(target, context, fail);
+}
+
+function fromEnvironment(name: string, { env }: ReferenceContext, fail: (reason: string) => string): string {
+  const value = Object.hasOwn(env, name) ? env[name] : undefined;
+  if (value === undefined) return fail(`the environment variable ${name} is not set`);
+  return value === '' ? fail(`the environment variable ${name} is empty`) : value;
+}
+
+function fromFile(name: string, { directory }: ReferenceContext, fail: (reason: string) => string): string {
+  const file = resolve(directory, name);
+  try {
+    const { size } = statSync(file);
+    if (size > largestFile) return fail(`the file ${file} is larger than 64 KiB`);
+    const text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    return text === '' ? fail(`the file ${file} is empty`) : text;
+  } catch (error) {
+    return fail(
+      `the file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
+    );
+  }
+}

@@ -1,0 +1,39 @@
+/** The whole configuration, composed of what each folder says about its own section. */
+import { z } from 'zod';
+import { adminSchema } from '../admin/admin-config.ts';
+import { endpointsSchema } from '../endpoints/endpoints-config.ts';
+import { logSchema } from '../observe/log-config.ts';
+import { routesSchema } from '../pipeline/route-config.ts';
+import { clusterSchema } from '../upstreams/cluster-config.ts';
+import { publicUrlSchema } from './public-url.ts';
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'must be letters, digits, `_` and `-`, at most 64');
+
+export const configSchema = z.strictObject({
+  publicUrl: publicUrlSchema.describe(
+    'The origin under which browsers reach the gate: scheme, host and port. Redirect URIs and cookies are made from it, never from the `Host` header. `https`, or `http` on loopback.',
+  ),
+  dangerouslyAllowHttpPublicUrl: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Allows `http` in `publicUrl` beyond loopback. Everybody on the way can then take over sessions.',
+    ),
+  dataDir: z
+    .string()
+    .min(1)
+    .default('./data')
+    .describe('Where the session database and generated keys are kept. Relative to the configuration file.'),
+  admin: adminSchema.optional().describe('The listener for operators; without it, there is none.'),
+  endpoints: endpointsSchema.prefault({}).describe("The gate's own endpoints."),
+  clusters: z.record(name, clusterSchema).describe('The applications behind the gate, by name.'),
+  routes: routesSchema.describe(
+    'Which requests go where, and who may pass. The most specific path decides: a literal segment goes before `*` and `:name`, and both before `/**`. What no route matches is answered with 404.',
+  ),
+  log: logSchema.prefault({}).describe('The log on standard output.'),
+});
+
+/** Validated, with every default filled in, immutable. Times are milliseconds, sizes bytes, `dataDir` absolute. */
+export type Config = z.output<typeof configSchema>;

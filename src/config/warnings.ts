@@ -1,0 +1,65 @@
+/** What is legal but deserves a look, said at start and by `sallyport check`. */
+import { parseRoutePattern } from '../pipeline/route-pattern.ts';
+import type { Warning } from './problem.ts';
+import { isLoopback } from './public-url.ts';
+import type { Config } from './schema.ts';
+import { formatPath, isMapping, type Path, valueAt } from './schema-tree.ts';
+
+/** `data` is the configuration as written: it tells what was left to a default. */
+export function warningsOf(config: Config, data: unknown): readonly Warning[] {
+  return [
+    ...unsafeSwitches(data),
+    ...aboutListeners(config),
+    ...aboutClusters(config),
+    ...aboutRoutes(config, data),
+  ];
+}
+
+const warning = (path: Path, message: string): Warning => ({ path: formatPath(path), message });
+
+/** Every switch that takes a protection away has a name that says so. */
+function unsafeSwitches(data: unknown, path: Path = []): readonly Warning[] {
+  if (Array.isArray(data)) return data.flatMap((member, index) => unsafeSwitches(member, [...path, index]));
+  if (!isMapping(data)) return [];
+  return Object.entries(data).flatMap(([key, member]) =>
+    key.startsWith('dangerously') && member === true
+      ? [warning([...path, key], 'takes a protection away; never use it where the network is not yours')]
+      : unsafeSwitches(member, [...path, key]),
+  );
+}
+
+function aboutListeners({ admin }: Config): readonly Warning[] {
+  if (admin === undefined || isLoopback(admin.address.host)) return [];
+  return [warning(['admin', 'address'], 'is not loopback: whoever reaches it reads metrics and health')];
+}
+
+function aboutClusters({ clusters, routes }: Config): readonly Warning[] {
+  const used = new Set(routes.map((route) => route.cluster));
+  return Object.keys(clusters)
+    .filter((name) => !used.has(name))
+    .map((name) => warning(['clusters', name], 'is used by no route'));
+}
+
+function aboutRoutes({ endpoints, routes }: Config, data: unknown): readonly Warning[] {
+  return routes.flatMap((route, index) => {
+    const found: Warning[] = [];
+    const path = ['routes', index] as const;
+    if (route.access === 'public' && valueAt(data, [...path, 'onAnonymous']) !== undefined) {
+      found.push(warning([...path, 'onAnonymous'], 'says nothing on a public route'));
+    }
+    if (isBelow(route.path, endpoints.prefix)) {
+      found.push(
+        warning(
+          [...path, 'path'],
+          `is never reached: everything below ${endpoints.prefix} is the gate's own`,
+        ),
+      );
+    }
+    return found;
+  });
+}
+
+function isBelow(path: string, prefix: string): boolean {
+  const parsed = parseRoutePattern(path);
+  return parsed.ok && `${parsed.pattern.shape}/`.startsWith(`${prefix}/`);
+}
