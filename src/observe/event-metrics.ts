@@ -1,0 +1,64 @@
+/** Metrics of the events that are rare next to requests: logins, refreshes, provider calls, failures. */
+import type { Registry } from 'prom-client';
+import type { EventName, Events } from '../core/events.ts';
+import { createBoundedLabel } from './bounded-label.ts';
+import { makeCounter, makeHistogram } from './make-metric.ts';
+
+export type EventHandlers = { readonly [Name in EventName]?: (event: Events[Name]) => void };
+
+/** Names from the configuration and words from the code; the ceiling holds should one of them be neither. */
+const limit = 200;
+
+export function createEventMetrics(registry: Registry): EventHandlers {
+  return { ...loginMetrics(registry), ...sessionMetrics(registry), ...failureMetrics(registry) };
+}
+
+function loginMetrics(registry: Registry): EventHandlers {
+  const started = makeCounter(registry, 'sallyport_logins_started_total');
+  const logins = makeCounter(registry, 'sallyport_logins_total');
+  const provider = createBoundedLabel(limit);
+  return {
+    'login.started': (event) => started.inc({ provider: provider(event.provider) }),
+    'login.succeeded': (event) => logins.inc({ provider: provider(event.provider), outcome: 'succeeded' }),
+    'login.failed': (event) => logins.inc({ provider: provider(event.provider ?? '-'), outcome: event.code }),
+  };
+}
+
+function sessionMetrics(registry: Registry): EventHandlers {
+  const refreshes = makeCounter(registry, 'sallyport_refreshes_total');
+  const refreshTime = makeHistogram(registry, 'sallyport_refresh_duration_seconds');
+  const ended = makeCounter(registry, 'sallyport_sessions_ended_total');
+  const revoked = makeCounter(registry, 'sallyport_tokens_revoked_total');
+  const provider = createBoundedLabel(limit);
+  return {
+    'session.refreshed': (event) => {
+      refreshes.inc({ provider: provider(event.provider), outcome: 'refreshed' });
+      refreshTime.observe({ provider: provider(event.provider) }, event.durationMs / 1000);
+    },
+    'session.refresh-failed': (event) => {
+      const outcome = event.reason === 'invalid-grant' ? 'rejected' : 'failed';
+      refreshes.inc({ provider: provider(event.provider), outcome });
+    },
+    'session.ended': (event) => ended.inc({ reason: event.reason }),
+    'token.revoked': (event) => revoked.inc({ provider: provider(event.provider), outcome: event.outcome }),
+  };
+}
+
+function failureMetrics(registry: Registry): EventHandlers {
+  const calls = makeHistogram(registry, 'sallyport_provider_call_duration_seconds');
+  const keys = makeCounter(registry, 'sallyport_provider_keys_skipped_total');
+  const store = makeCounter(registry, 'sallyport_store_failures_total');
+  const upstream = makeCounter(registry, 'sallyport_upstream_failures_total');
+  const crashes = makeCounter(registry, 'sallyport_request_crashes_total');
+  const provider = createBoundedLabel(limit);
+  const operation = createBoundedLabel(limit);
+  const cluster = createBoundedLabel(limit);
+  return {
+    'provider.called': ({ provider: name, call, outcome, durationMs }) =>
+      calls.observe({ provider: provider(name), call, outcome }, durationMs / 1000),
+    'key.skipped': (event) => keys.inc({ provider: provider(event.provider) }),
+    'store.failed': (event) => store.inc({ operation: operation(event.operation) }),
+    'upstream.failed': (event) => upstream.inc({ cluster: cluster(event.cluster), code: event.code }),
+    'request.crashed': () => crashes.inc(),
+  };
+}

@@ -1,0 +1,133 @@
+/**
+ * Where log lines go: gathered into chunks, written without waiting, and dropped and counted when the other end does
+ * not take them (FL-073). A gate that waits for its log can be stopped by whoever stops reading it.
+ *
+ * A pipe or socket is written through Node's own non-blocking stream: a write to a full pipe on the thread pool
+ * would hold a thread for good, and the process could not even exit. A file cannot block like that.
+ */
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
+import { destination } from 'pino';
+
+/** Takes chunks of whole lines. */
+export interface LogSink {
+  /** False when the chunk was dropped. Never throws, never waits. */
+  write(chunk: string): boolean;
+  /** Resolves when everything is written, or cannot be within `deadlineMs`. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+export interface LogOutput {
+  /** One line with its line feed. */
+  write(line: string): void;
+  /** Lines dropped since the start. */
+  dropped(): number;
+  /** Hands what was gathered to the sink; for the end of the process. */
+  flush(): void;
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Characters after which a chunk is handed on. */
+const chunkLength = 16_384;
+/** Milliseconds after which it is handed on however small it is. */
+const chunkDelay = 25;
+/** Bytes that may wait in the sink. */
+export const maxWaiting = 4 * 1024 * 1024;
+
+export function createLogOutput(sink: LogSink): LogOutput {
+  let chunk = '';
+  let lines = 0;
+  let dropped = 0;
+  let timer: NodeJS.Timeout | null = null;
+  const flush = () => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (lines === 0) return;
+    if (!sink.write(chunk)) dropped += lines;
+    chunk = '';
+    lines = 0;
+  };
+  return {
+    write(line) {
+      chunk += line;
+      lines += 1;
+      if (chunk.length >= chunkLength) flush();
+      else if (timer === null) timer = setTimeout(flush, chunkDelay).unref();
+    },
+    dropped: () => dropped,
+    flush,
+    async close(deadlineMs) {
+      flush();
+      await sink.close(deadlineMs);
+    },
+  };
+}
+
+/** The sink for this process's standard output, whatever it is. */
+export function standardOutput(stdout: Writable & { readonly isTTY?: boolean } = process.stdout): LogSink {
+  const streams = stdout.isTTY === true || stdout instanceof Socket;
+  return streams ? createStreamSink(stdout) : createFileSink(1);
+}
+
+/** A sink over a stream that does not block: a pipe, a socket, a terminal. The stream is not ended. */
+export function createStreamSink(stream: Writable): LogSink {
+  // A reader that has gone (EPIPE) must not bring the gate down: what follows is dropped and counted.
+  stream.on('error', ignore);
+  return {
+    write(chunk) {
+      if (!stream.writable || stream.writableLength + chunk.length > maxWaiting) return false;
+      stream.write(chunk);
+      return true;
+    },
+    async close(deadlineMs) {
+      if (stream.writable) {
+        await within(deadlineMs, (done) => stream.write('', () => done()));
+      }
+    },
+  };
+}
+
+/** A sink over an open file descriptor of a file. A full disk drops and counts, and recovers when there is room. */
+export function createFileSink(fd: number): LogSink {
+  const file = destination({ fd, sync: false, maxLength: maxWaiting, maxWrite: 8 * chunkLength });
+  let refused = false;
+  let failed = false;
+  file.on('error', () => {
+    failed = true;
+  });
+  file.on('drain', () => {
+    failed = false;
+  });
+  file.on('drop', () => {
+    refused = true;
+    // After a failed write the library tries again only when something is written, and a full buffer takes nothing.
+    file.write('');
+  });
+  return {
+    write(chunk) {
+      refused = false;
+      file.write(chunk);
+      return !refused;
+    },
+    async close(deadlineMs) {
+      await within(deadlineMs, (done) => {
+        if (failed) return done();
+        file.once('drain', done).once('error', done);
+        file.write('');
+      });
+      // Without this the library would write again, and wait, while the process exits.
+      file.destroy();
+    },
+  };
+}
+
+async function within(deadlineMs: number, start: (done: () => void) => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs);
+    start(resolve);
+  });
+  clearTimeout(timer);
+}
+
+function ignore(): void {}

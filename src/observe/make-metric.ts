@@ -1,0 +1,53 @@
+/** A metric of the table in a registry of our own: the default registry of the library is global state. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { type MetricDefinition, type MetricName, metricTable } from './metric-table.ts';
+
+/** A gauge whose value is asked for at each scrape. */
+export type Collect = () => number | Promise<number>;
+
+export function makeCounter(registry: Registry, name: MetricName): Counter {
+  return new Counter(settings(registry, name));
+}
+
+/** A counter over something that counts by itself. */
+export function makeCollectedCounter(registry: Registry, name: MetricName, value: () => number): Counter {
+  return new Counter({
+    ...settings(registry, name),
+    collect() {
+      this.reset();
+      this.inc(value());
+    },
+  });
+}
+
+export function makeGauge(registry: Registry, name: MetricName): Gauge {
+  return new Gauge(settings(registry, name));
+}
+
+/** When `collect` fails the value is NaN and the scrape goes on: it is then that the other metrics matter. */
+export function makeCollectedGauge(registry: Registry, name: MetricName, collect: Collect): Gauge {
+  return new Gauge({
+    ...settings(registry, name),
+    async collect() {
+      try {
+        this.set(await collect());
+      } catch {
+        this.set(Number.NaN);
+      }
+    },
+  });
+}
+
+export function makeHistogram(registry: Registry, name: MetricName): Histogram {
+  const { buckets = [] } = definitionOf(name);
+  return new Histogram({ ...settings(registry, name), buckets: [...buckets] });
+}
+
+function definitionOf(name: MetricName): MetricDefinition {
+  return metricTable[name];
+}
+
+function settings(registry: Registry, name: MetricName) {
+  const { help, labels } = definitionOf(name);
+  return { name, help, labelNames: [...labels], registers: [registry] };
+}
