@@ -78,6 +78,11 @@ export const errorTable = {
     title: 'Sessions are not available right now',
     help: 'The session store did not answer. Sessions are kept; look at the store and at the disk.',
   },
+  ERR_KEYS_UNAVAILABLE: {
+    status: 503,
+    title: 'Sessions are not available right now',
+    help: 'The key that seals sessions cannot be read or made at start; the message names the file and what to do.',
+  },
   ERR_PROVIDER_UNAVAILABLE: {
     status: 503,
     title: 'Sign-in is not available right now',
@@ -132,6 +137,11 @@ export const errorTable = {
     status: 503,
     title: 'The application is busy',
     help: 'All connections of the cluster are in use and its queue is full (`connections`, `queue`).',
+  },
+  ERR_UPSTREAM_LOOP: {
+    status: 508,
+    title: 'The request goes round in circles',
+    help: 'The request came through this gate several times (`Via`): a target of the cluster leads back to it.',
   },
   ERR_DRAINING: {
     status: 503,
