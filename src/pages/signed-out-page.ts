@@ -1,0 +1,22 @@
+/** Where a logout ends. Public, and the same for everybody: it changes nothing and knows nobody (LO-044, LO-054). */
+import { type Html, html } from './html.ts';
+import { layout, linkButton } from './layout.ts';
+
+export interface SignedOutPageProps {
+  readonly loginUrl: string;
+  /** True when the provider was not told: its own session may live on (LO-041). */
+  readonly providerSessionMayLive: boolean;
+}
+
+const stillThere =
+  'The service that signed you in was not told, so you may still be signed in there. On a shared computer, sign out there as well or close the browser.';
+
+/** Pure: props → page. */
+export function signedOutPage(props: SignedOutPageProps): Html {
+  return layout({
+    title: 'You are signed out',
+    tone: 'good',
+    body: html`<p>Your session here has ended.</p>${props.providerSessionMayLive ? html`<p>${stillThere}</p>` : null}`,
+    actions: linkButton(props.loginUrl, 'Sign in again', 'main'),
+  });
+}
