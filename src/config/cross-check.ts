@@ -3,7 +3,7 @@
  */
 import { endpointsSchema } from '../endpoints/endpoints-config.ts';
 import { findRouteConflicts } from '../pipeline/compile-routes.ts';
-import { routeSchema } from '../pipeline/route-config.ts';
+import type { RouteConfig } from '../pipeline/route-config.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { isLoopback } from './public-url.ts';
 import { isMapping, type Path, valueAt } from './schema-tree.ts';
@@ -13,6 +13,8 @@ export interface CrossFinding {
   readonly reason: string;
   readonly suggestion: string | null;
 }
+
+type Comparable = Pick<RouteConfig, 'path' | 'methods'>;
 
 const finding = (path: Path, reason: string, suggestion: string | null = null): CrossFinding => ({
   path,
@@ -74,20 +76,31 @@ function checkClusterNames(data: Readonly<Record<string, unknown>>) {
 }
 
 function checkRouteConflicts(data: Readonly<Record<string, unknown>>) {
-  const routes = routesOf(data).map((route) => routeSchema.safeParse(route).data ?? null);
-  const conflicts = findRouteConflicts(routes).map(({ index, other }) =>
+  const routes = routesOf(data);
+  const conflicts = findRouteConflicts(routes.map(toComparable)).map(({ index, other }) =>
     finding(
       ['routes', index, 'path'],
-      `takes the same requests as routes[${other}] (${routes[other]?.path})`,
+      `takes the same requests as routes[${other}] (${valueAt(routes[other], ['path'])})`,
     ),
   );
-  const names = routes.map((route) => route?.name);
+  const names = routes.map((route) => valueAt(route, ['name']));
   const twice = names.flatMap((name, index) =>
     name !== undefined && names.indexOf(name) < index
       ? [finding(['routes', index, 'name'], `is the name of routes[${names.indexOf(name)}] too`)]
       : [],
   );
   return [...conflicts, ...twice];
+}
+
+/** What decides whether routes collide, as far as it is written correctly. */
+function toComparable(route: unknown): Comparable | null {
+  const path = valueAt(route, ['path']);
+  const methods = valueAt(route, ['methods']);
+  if (typeof path !== 'string') return null;
+  if (methods === undefined) return { path };
+  return Array.isArray(methods) && methods.every((method) => typeof method === 'string')
+    ? { path, methods }
+    : null;
 }
 
 function checkEndpointPaths(data: Readonly<Record<string, unknown>>) {
