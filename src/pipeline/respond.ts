@@ -1,0 +1,141 @@
+/** The answers that `decide` gives itself: each says in plain words what happened, as a page or as problem+json. */
+import { noCookies, type Respond, type SetCookies } from '../core/decision.ts';
+import type { SallyportError } from '../core/errors.ts';
+import { type RequestHead, requestHeader } from '../core/request-head.ts';
+import type { OnAnonymous, Route } from '../core/route.ts';
+import type { Session } from '../core/session.ts';
+import { redirectAnswer } from '../endpoints/answers.ts';
+import { type Refusal, renderFailure, renderRefusal } from '../endpoints/failure.ts';
+import { isNavigation, isSpeculative, prefersHtml } from '../endpoints/navigation.ts';
+import type { CsrfVerdict } from './csrf.ts';
+
+export interface ForbiddenContext {
+  readonly rule: NonNullable<CsrfVerdict>;
+  readonly session: Session;
+  readonly setCookies: SetCookies;
+}
+
+export interface Answers {
+  notFound(head: RequestHead): Respond;
+  ambiguousPath(head: RequestHead): Respond;
+  methodNotAllowed(head: RequestHead, allow: readonly string[]): Respond;
+  /** For a request to a protected route that speaks for nobody. */
+  challenge(head: RequestHead, route: Route, setCookies: SetCookies): Respond;
+  forbidden(head: RequestHead, route: Route, context: ForbiddenContext): Respond;
+  /** For an operational failure, also of a request that was too broken to have a head. */
+  failure(head: RequestHead | null, error: SallyportError): Respond;
+}
+
+export interface AnswersConfig {
+  readonly publicUrl: URL;
+  /** Absolute path of the login endpoint. */
+  readonly loginPath: string;
+}
+
+const notFound: Refusal = {
+  status: 404,
+  title: 'There is nothing here',
+  text: 'No page is known under this address.',
+  reason: 'not-found',
+};
+
+const ambiguousPath: Refusal = {
+  status: 400,
+  title: 'The address is ambiguous',
+  text: 'It can be read as another address that has other rules. Use its exact spelling.',
+  reason: 'ambiguous-path',
+};
+
+/** RFC 9110 section 15.5.2 asks for a challenge; no browser opens a password dialog for this scheme. */
+const wwwAuthenticate = ['www-authenticate', 'Cookie realm="sallyport"'];
+
+const unauthorized: Refusal = {
+  status: 401,
+  title: 'Please sign in',
+  text: 'This needs a sign-in, and you are not signed in (any more).',
+  reason: 'login-required',
+  headers: wwwAuthenticate,
+};
+
+const anonymousForbidden: Refusal = {
+  status: 403,
+  title: 'You may not see this',
+  text: 'This is not open to everybody.',
+  reason: 'anonymous-forbidden',
+};
+
+const rules: Readonly<Record<NonNullable<CsrfVerdict>, string>> = {
+  'cross-site':
+    'The request was sent by another site, or does not say who sent it, so it was not carried out.',
+  'csrf-header-missing': 'The request lacks the header `X-CSRF: 1` that this address asks for.',
+};
+
+export function createAnswers(config: AnswersConfig): Answers {
+  const loginEndpoint = config.publicUrl.origin + config.loginPath;
+  const links = { home: `${config.publicUrl.origin}/` };
+  const loginLink = { login: loginEndpoint };
+
+  const refuse = (
+    head: RequestHead,
+    refusal: Refusal,
+    route: Route | null,
+    setCookies = noCookies,
+  ): Respond => {
+    const withLogin = refusal === unauthorized;
+    const answer = renderRefusal(head, { ...refusal, setCookies }, withLogin ? loginLink : links);
+    return { ...answer, route };
+  };
+
+  const redirect = (head: RequestHead, route: Route, setCookies: SetCookies): Respond => {
+    const location = `${loginEndpoint}?returnTo=${encodeURIComponent(head.url.path + head.url.search)}`;
+    const answer = redirectAnswer(location, { reason: 'login-redirect', setCookies });
+    // After a form was posted, 303 makes the browser go on with GET (RFC 9110 section 15.4.4).
+    const isGet = head.method === 'GET' || head.method === 'HEAD';
+    return { ...answer, status: isGet ? 302 : 303, route };
+  };
+
+  return {
+    notFound: (head) => refuse(head, notFound, null),
+    ambiguousPath: (head) => refuse(head, ambiguousPath, null),
+    methodNotAllowed: (head, allow) => refuse(head, methodNotAllowed(allow), null),
+    challenge(head, route, setCookies) {
+      if (route.onAnonymous === 'login' && mayRedirect(head)) return redirect(head, route, setCookies);
+      return refuse(head, anonymousAnswers[route.onAnonymous], route, setCookies);
+    },
+    forbidden(head, route, { rule, session, setCookies }) {
+      const refusal = { status: 403, title: 'This was refused', text: rules[rule], reason: rule };
+      return { ...refuse(head, refusal, route, setCookies), session };
+    },
+    failure: (head, error) => renderFailure(head, error, {}),
+  };
+}
+
+const anonymousAnswers: Readonly<Record<OnAnonymous, Refusal>> = {
+  login: unauthorized,
+  unauthorized,
+  forbidden: anonymousForbidden,
+  'not-found': notFound,
+};
+
+/** A form that is posted as a document is a navigation as well; what a browser fetches ahead must not start a login. */
+function mayRedirect(head: RequestHead): boolean {
+  if (isSpeculative(head)) return false;
+  if (isNavigation(head)) return true;
+  const isForm = head.method === 'POST' && requestsDocument(head);
+  return isForm && prefersHtml(head);
+}
+
+function requestsDocument(head: RequestHead): boolean {
+  const destination = requestHeader(head, 'sec-fetch-dest');
+  return destination === null || destination === 'document';
+}
+
+function methodNotAllowed(allow: readonly string[]): Refusal {
+  return {
+    status: 405,
+    title: 'This cannot be done here',
+    text: 'The address exists, but does not take this kind of request.',
+    reason: 'method-not-allowed',
+    headers: ['allow', [...allow].join(', ')],
+  };
+}
