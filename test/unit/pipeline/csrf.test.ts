@@ -52,9 +52,9 @@ const cases: readonly Case[] = [
     expected: null,
   },
   {
-    title: 'RD-044: without either the static header is asked for',
+    title: 'RD-044: without either it is refused',
     headers: {},
-    expected: 'csrf-header-missing',
+    expected: 'cross-site',
   },
   { title: 'RD-044: without either the static header is enough', headers: { 'x-csrf': '1' }, expected: null },
   {
