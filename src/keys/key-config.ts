@@ -14,6 +14,7 @@ export function parseKey(text: string): Buffer | null {
 /** One key of the ring: 32 random bytes in base64. */
 export const sealingKeySchema = z
   .string()
+  .meta({ kind: 'secret' })
   .transform((text, context) => {
     const key = parseKey(text);
     if (key === null) {
