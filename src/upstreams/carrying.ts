@@ -1,0 +1,328 @@
+/**
+ * One request on its way: what undici calls while it sends the request and receives the answer. A class, because the
+ * hot path makes one for every request: methods on a prototype, no closures but one.
+ */
+import type { ServerResponse } from 'node:http';
+import type { Dispatcher } from 'undici';
+import type { Forward } from '../core/decision.ts';
+import { SallyportError } from '../core/errors.ts';
+import type { Exchange } from './carrier.ts';
+import type { CarrierContext } from './carrier-context.ts';
+import type { Cluster } from './cluster.ts';
+import { RequestBody } from './request-body.ts';
+import { allowedTrailers, type ParsedHeaders } from './response-head.ts';
+import type { Target } from './target.ts';
+import { failureCause, isStaleConnection, type Stage, toUpstreamFailure } from './upstream-failure.ts';
+
+/** More interim answers (1xx) than this are an attack or a defect (DL-043). */
+const interimLimit = 16;
+
+/** What to send, the same for every attempt. */
+export interface Outgoing {
+  readonly method: string;
+  readonly headers: string[];
+  readonly body: RequestBody | Buffer | null;
+}
+
+export class Carrying implements Dispatcher.DispatchHandler {
+  readonly #context: CarrierContext;
+  readonly #exchange: Exchange;
+  readonly #forward: Forward;
+  readonly #cluster: Cluster;
+  readonly #startedAt: number;
+  readonly #onClose: () => void;
+  #target: Target | null = null;
+  #outgoing: Outgoing | null = null;
+  #controller: Dispatcher.DispatchController | null = null;
+  #stage: Stage = 'connecting';
+  #attempts = 0;
+  #queueTimer: NodeJS.Timeout | null = null;
+  #totalTimer: NodeJS.Timeout | null = null;
+  #release: (() => void) | null = null;
+  #interim = 0;
+  #status = 0;
+  #upstreamMs: number | null = null;
+  #bytesIn = 0;
+  #bytesOut = 0;
+  /** Bytes of the body that `Content-Length` promises; -1 when it is not known. */
+  #promised = -1;
+  #headOut = false;
+  #ended = false;
+  #settled = false;
+  #waitsForDrain = false;
+  #error: SallyportError | null = null;
+
+  constructor(context: CarrierContext, exchange: Exchange, forward: Forward, cluster: Cluster) {
+    this.#context = context;
+    this.#exchange = exchange;
+    this.#forward = forward;
+    this.#cluster = cluster;
+    this.#startedAt = context.clock.monotonic();
+    this.#onClose = () => this.#closed();
+    context.began();
+    exchange.response.on('close', this.#onClose);
+    const { total } = cluster.config.timeouts;
+    if (total !== null) {
+      this.#totalTimer = setTimeout(() => this.#giveUp('ERR_UPSTREAM_TIMEOUT', 'total'), total).unref();
+    }
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** Sends the request to a target of the cluster. */
+  send(outgoing: Outgoing): void {
+    if (this.#settled) return;
+    this.#outgoing = outgoing;
+    if (outgoing.body instanceof Buffer) this.#bytesIn = outgoing.body.length;
+    this.#sendTo(this.#cluster.pick(this.#exchange.head, null), false);
+  }
+
+  /** Ends the exchange without having sent anything. */
+  refuse(error: SallyportError): void {
+    this.#fail(error);
+  }
+
+  #sendTo(target: Target | null, fresh: boolean): void {
+    if (target === null) {
+      this.#fail(new SallyportError('ERR_UPSTREAM_OVERLOADED', 'every target is full', { retryAfter: 1 }));
+      return;
+    }
+    const outgoing = this.#outgoing as Outgoing;
+    const pool = fresh ? target.fresh() : target.pool;
+    this.#target = target;
+    this.#stage = 'connecting';
+    this.#attempts += 1;
+    target.active += 1;
+    if (target.active > this.#cluster.config.connections) this.#waitInQueue();
+    pool.dispatch(this.#context.dispatchOptions(outgoing, target, this.#exchange.head, this.#cluster), this);
+  }
+
+  #waitInQueue(): void {
+    this.#queueTimer = setTimeout(() => {
+      if (this.#stage === 'connecting') this.#giveUp('ERR_UPSTREAM_OVERLOADED', 'queue');
+    }, this.#cluster.config.timeouts.queue).unref();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#queueTimer !== null) clearTimeout(this.#queueTimer);
+    this.#controller = controller;
+    if (this.#settled) controller.abort(leftBehind);
+    else this.#stage = 'sent';
+  }
+
+  onResponseStarted(): void {
+    this.#stage = 'answering';
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ParsedHeaders): void {
+    if (this.#settled) return;
+    if (status >= 100 && status < 200) {
+      this.#countInterim(controller);
+      return;
+    }
+    this.#upstreamMs = this.#elapsed();
+    if (status < 200 || status > 599) {
+      controller.abort(
+        new SallyportError('ERR_UPSTREAM_INVALID', 'the status is none', { detail: 'status' }),
+      );
+      return;
+    }
+    this.#writeHead(status, headers);
+  }
+
+  /** `103 Early Hints` and the like are not passed on: browsers differ, and nothing may be missed by it. */
+  #countInterim(controller: Dispatcher.DispatchController): void {
+    this.#interim += 1;
+    if (this.#interim > interimLimit) {
+      controller.abort(
+        new SallyportError('ERR_UPSTREAM_INVALID', 'too many interim answers', { detail: 'interim' }),
+      );
+    } else if (this.#elapsed() > this.#cluster.config.timeouts.responseHead) {
+      controller.abort(
+        new SallyportError('ERR_UPSTREAM_TIMEOUT', 'only interim answers', { detail: 'interim' }),
+      );
+    }
+  }
+
+  #writeHead(status: number, headers: ParsedHeaders): void {
+    const { response, request, head } = this.#exchange;
+    const bodyless = head.method === 'HEAD' || status === 204 || status === 304;
+    const length = headers['content-length'];
+    const trailers = !bodyless && length === undefined && request.httpVersionMinor > 0;
+    this.#status = status;
+    if (!bodyless && typeof length === 'string') this.#promised = Number(length);
+    const framing = { contentLength: status !== 204, trailers };
+    const built = this.#context.buildResponseHead(headers, this.#forward, head.id, framing);
+    response.writeHead(status, built);
+    this.#headOut = true;
+    if (isEventStream(headers)) this.#holdStream();
+    process.nextTick(flushHead, this, response);
+  }
+
+  /** An event stream ends with the session and with the process, though neither side would end it. */
+  #holdStream(): void {
+    const { session } = this.#forward;
+    const end = () => this.#breakOff(null);
+    const forget = this.#context.longLived(end);
+    const letGo = session === null ? null : this.#context.hold(session, end);
+    this.#release = () => {
+      forget();
+      letGo?.();
+    };
+  }
+
+  /** Whether the head must go out although no byte of the body is there yet. */
+  get headWaits(): boolean {
+    return this.#headOut && !this.#ended && this.#bytesOut === 0 && !this.#settled;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled || this.#ended) return;
+    const { response } = this.#exchange;
+    this.#bytesOut += chunk.length;
+    if (this.#bytesOut === this.#promised) {
+      // All that was promised is here: head, body and end go out in one write.
+      this.#ended = true;
+      response.end(chunk);
+    } else if (!response.write(chunk)) {
+      controller.pause();
+      this.#resumeOnDrain(response);
+    }
+  }
+
+  #resumeOnDrain(response: ServerResponse): void {
+    if (this.#waitsForDrain) return;
+    this.#waitsForDrain = true;
+    response.once('drain', () => {
+      this.#waitsForDrain = false;
+      this.#controller?.resume();
+    });
+  }
+
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: ParsedHeaders): void {
+    if (this.#settled || this.#ended) return;
+    this.#ended = true;
+    const { response } = this.#exchange;
+    const pairs = this.#promised === -1 ? allowedTrailers(trailers) : null;
+    if (pairs !== null && response.chunkedEncoding) response.addTrailers(pairs);
+    response.end();
+  }
+
+  /** Never throws: undici would make it an uncaught error. */
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    if (this.#settled || this.#ended) return;
+    if (!this.#headOut && this.#tryAgain(error)) return;
+    this.#fail(toUpstreamFailure(error, this.#stage), failureCause(error));
+  }
+
+  /** Another attempt, when it is certain or harmless that this one was not executed. */
+  #tryAgain(error: Error): boolean {
+    const outgoing = this.#outgoing;
+    const target = this.#target;
+    if (outgoing === null || target === null) return false;
+    if (this.#stage === 'connecting' && toUpstreamFailure(error, 'connecting').status >= 502) {
+      this.#cluster.rest(target);
+      if (outgoing.body instanceof RequestBody || this.#attempts >= this.#cluster.targets.length)
+        return false;
+      const next = this.#cluster.pick(this.#exchange.head, target);
+      if (next === null) return false;
+      this.#leaveTarget();
+      this.#sendTo(next, false);
+      return true;
+    }
+    const repeatable = (outgoing.method === 'GET' || outgoing.method === 'HEAD') && outgoing.body === null;
+    if (!repeatable || this.#attempts > 1 || !isStaleConnection(error, this.#stage)) return false;
+    this.#leaveTarget();
+    this.#sendTo(target, true);
+    return true;
+  }
+
+  #giveUp(code: 'ERR_UPSTREAM_TIMEOUT' | 'ERR_UPSTREAM_OVERLOADED', detail: string): void {
+    this.#fail(new SallyportError(code, 'the time is over', { detail }), detail);
+  }
+
+  #fail(error: SallyportError, cause: string = failureCause(error)): void {
+    if (this.#settled) return;
+    if (error.status >= 500) this.#report(error, cause);
+    if (this.#headOut) {
+      this.#breakOff(error);
+      return;
+    }
+    const upstreamMs = this.#upstreamMs;
+    this.#settle();
+    this.#exchange.response.off('close', this.#onClose);
+    this.#exchange.fail(error, upstreamMs);
+  }
+
+  /** What has begun cannot be finished: a clean end would pass for the whole (HP-090). */
+  #breakOff(error: SallyportError | null): void {
+    this.#error = error;
+    this.#exchange.response.destroy();
+    this.#closed();
+  }
+
+  /** The response is over: sent to its end, broken off by us, or left by the client. */
+  #closed(): void {
+    if (this.#settled) return;
+    const aborted = !this.#exchange.response.writableFinished;
+    this.#settle();
+    this.#exchange.response.off('close', this.#onClose);
+    this.#exchange.finish({
+      status: this.#status === 0 ? 499 : this.#status,
+      upstreamMs: this.#upstreamMs,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      error: this.#error,
+      aborted,
+    });
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    if (this.#queueTimer !== null) clearTimeout(this.#queueTimer);
+    if (this.#totalTimer !== null) clearTimeout(this.#totalTimer);
+    this.#release?.();
+    this.#leaveTarget();
+    const body = this.#outgoing?.body;
+    if (body instanceof RequestBody) {
+      this.#bytesIn = body.bytes;
+      if (!body.readableEnded) body.destroy();
+    }
+    if (!this.#ended) this.#controller?.abort(leftBehind);
+    this.#context.ended();
+  }
+
+  #leaveTarget(): void {
+    if (this.#target === null) return;
+    this.#target.active -= 1;
+    this.#target = null;
+  }
+
+  #report(error: SallyportError, cause: string): void {
+    this.#context.emit('upstream.failed', {
+      requestId: this.#exchange.head.id,
+      cluster: this.#cluster.name,
+      code: error.code,
+      cause,
+    });
+  }
+
+  #elapsed(): number {
+    return this.#context.clock.monotonic() - this.#startedAt;
+  }
+}
+
+/** Why an exchange was ended that nobody waits for any longer. One object: its stack would tell nothing. */
+const leftBehind = new Error('the client left');
+
+function isEventStream(headers: ParsedHeaders): boolean {
+  const type = headers['content-type'];
+  return typeof type === 'string' && type.startsWith('text/event-stream');
+}
+
+/** The head of a stream goes out at once; that of an ordinary answer together with its body, which is there by now. */
+function flushHead(carrying: Carrying, response: ServerResponse): void {
+  if (carrying.headWaits && !response.destroyed) response.flushHeaders();
+}

@@ -1,0 +1,151 @@
+/**
+ * The head for the application, built new: what the client sent passes one by one through the field rules, and then
+ * the gate writes what it vouches for. Fields that a `Connection` of the client names are gone before ours are added,
+ * so that it can never take ours away (HP-060, RFC 9110 section 7.6.1).
+ */
+import type { Forward } from '../core/decision.ts';
+import type { Emit } from '../core/events.ts';
+import type { RequestHead } from '../core/request-head.ts';
+import type { HeaderTemplate } from '../core/route.ts';
+import type { Session } from '../core/session.ts';
+import { createFieldRules } from './field-rules.ts';
+import { fillTemplate } from './header-value.ts';
+import { type IsOwnCookie, withoutOwnCookies } from './own-cookies.ts';
+
+export interface OutgoingHead {
+  /** Flat list for undici; without `Host` and without framing, which depend on target and body. */
+  readonly headers: string[];
+  /** As the client declared it, or null. */
+  readonly contentLength: number | null;
+  /** The client sends a body of unknown length. */
+  readonly chunked: boolean;
+  /** How many times this gate already stands in `Via`: more than a few are a loop. */
+  readonly passes: number;
+}
+
+export interface OutgoingHeadDeps {
+  readonly publicUrl: URL;
+  readonly isOwnCookie: IsOwnCookie;
+  /** Every header name that any route may emit, in lower case. */
+  readonly identityHeaders: readonly string[];
+  readonly emit: Emit;
+}
+
+export type BuildHead = (head: RequestHead, forward: Forward) => OutgoingHead;
+
+export function createOutgoingHead(deps: OutgoingHeadDeps): BuildHead {
+  const ruleOf = createFieldRules(deps.identityHeaders);
+  const { publicUrl, isOwnCookie } = deps;
+  const pseudonym = publicUrl.host;
+  const proto = publicUrl.protocol.slice(0, -1);
+  const port = publicUrl.port || (proto === 'https' ? '443' : '80');
+
+  return (head, forward) => {
+    const out: string[] = [];
+    let contentLength: number | null = null;
+    let chunked = false;
+    let authorized = false;
+    let named: string | null = null;
+    let via: string | null = null;
+    const sent = head.headers;
+    for (let i = 0; i < sent.length; i += 2) {
+      const name = sent[i] as string;
+      const value = sent[i + 1] as string;
+      switch (ruleOf(name)) {
+        case 'pass':
+          out.push(name, value);
+          break;
+        case 'content-length':
+          contentLength = Number(value);
+          break;
+        case 'transfer-encoding':
+          chunked = true;
+          break;
+        case 'connection':
+          named = named === null ? value : `${named},${value}`;
+          break;
+        case 'cookie': {
+          const rest = withoutOwnCookies(value, isOwnCookie);
+          if (rest !== null) out.push('cookie', rest);
+          break;
+        }
+        case 'authorization':
+          if (forward.route.passAuthorization && !authorized) out.push('authorization', value);
+          authorized = true;
+          break;
+        case 'via':
+          via = via === null ? value : `${via}, ${value}`;
+          break;
+      }
+    }
+    if (named !== null) removeNamed(out, named);
+    addIdentity(out, head, forward);
+    out.push(
+      'x-forwarded-for',
+      head.client.address,
+      'x-forwarded-proto',
+      proto,
+      'x-forwarded-host',
+      publicUrl.host,
+      'x-forwarded-port',
+      port,
+      'x-request-id',
+      head.id,
+      'via',
+      via === null ? `1.1 ${pseudonym}` : `${via}, 1.1 ${pseudonym}`,
+    );
+    return { headers: out, contentLength, chunked, passes: via === null ? 0 : countPasses(via, pseudonym) };
+  };
+
+  /** The token and the claims of the very snapshot that was judged (RT-070), or nothing. */
+  function addIdentity(out: string[], head: RequestHead, forward: Forward): void {
+    const { route, session } = forward;
+    if (route.upstreamToken !== 'none' && session !== null) {
+      removeField(out, 'authorization');
+      out.push('authorization', `Bearer ${tokenOf(session, route.upstreamToken)}`);
+    }
+    const claims = session === null ? null : session.identity.claims;
+    for (const template of route.requestHeaders) {
+      const filled = fillTemplate(template, { claims, params: forward.params });
+      if (filled === 'too-long') reportOmitted(head, forward, template);
+      else if (filled !== null) out.push(template.name, filled.value);
+    }
+  }
+
+  function reportOmitted(head: RequestHead, forward: Forward, template: HeaderTemplate): void {
+    deps.emit('header.omitted', {
+      requestId: head.id,
+      route: forward.route.name,
+      header: template.name,
+      reason: 'too-long',
+    });
+  }
+}
+
+function tokenOf(session: Session, which: 'access' | 'id'): string {
+  return which === 'access' ? session.tokens.accessToken : session.tokens.idToken;
+}
+
+/** `connection` is nearly always `keep-alive` or `upgrade`, which name no field that is left here. */
+function removeNamed(out: string[], connection: string): void {
+  if (/^(?:keep-alive|close|upgrade|keep-alive, ?upgrade)$/i.test(connection)) return;
+  for (const token of connection.toLowerCase().split(',')) {
+    const name = token.trim();
+    if (name !== '') removeField(out, name);
+  }
+}
+
+function removeField(out: string[], name: string): void {
+  for (let i = out.length - 2; i >= 0; i -= 2) {
+    if (out[i] === name) out.splice(i, 2);
+  }
+}
+
+/** `Via` of RFC 9110 section 7.6.3: `1.1 name (comment)`, separated by commas. */
+function countPasses(via: string, pseudonym: string): number {
+  let passes = 0;
+  for (const entry of via.split(',')) {
+    if (entry.trim().split(/\s+/)[1]?.toLowerCase() === pseudonym) passes += 1;
+  }
+  return passes;
+}

@@ -1,0 +1,224 @@
+/**
+ * One upgrade on its way: the handshake with the application on a connection of its own, then a tunnel. An answer other
+ * than 101 goes to the client as the ordinary response that it is.
+ */
+import { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { Forward } from '../core/decision.ts';
+import { SallyportError } from '../core/errors.ts';
+import type { Exchange, UpgradeExchange } from './carrier.ts';
+import type { CarrierContext } from './carrier-context.ts';
+import { Carrying } from './carrying.ts';
+import type { Cluster } from './cluster.ts';
+import type { ParsedHeaders } from './response-head.ts';
+import { createTunnel } from './tunnel.ts';
+import { failureCause, type Stage, toUpstreamFailure } from './upstream-failure.ts';
+import { handshakeProblem } from './websocket-handshake.ts';
+
+export class Upgrading implements Dispatcher.DispatchHandler {
+  readonly #context: CarrierContext;
+  readonly #exchange: UpgradeExchange;
+  readonly #forward: Forward;
+  readonly #cluster: Cluster;
+  readonly #startedAt: number;
+  readonly #onClose = () => this.#clientLeft();
+  #controller: Dispatcher.DispatchController | null = null;
+  #stage: Stage = 'connecting';
+  #upstreamMs: number | null = null;
+  /** The response that is carried instead, when the application did not switch. */
+  #plain: Carrying | null = null;
+  #settled = false;
+
+  constructor(context: CarrierContext, exchange: UpgradeExchange, forward: Forward, cluster: Cluster) {
+    this.#context = context;
+    this.#exchange = exchange;
+    this.#forward = forward;
+    this.#cluster = cluster;
+    this.#startedAt = context.clock.monotonic();
+    context.began();
+    // The HTTP server has let go of this socket: an error without a listener would end the process.
+    exchange.socket.on('error', () => undefined);
+    exchange.socket.on('close', this.#onClose);
+  }
+
+  /** Asks the application to switch protocols. */
+  send(headers: string[]): void {
+    const { head } = this.#exchange;
+    const target = this.#cluster.pick(head, null);
+    if (target === null) {
+      this.#fail(new SallyportError('ERR_UPSTREAM_OVERLOADED', 'every target is full', { retryAfter: 1 }));
+      return;
+    }
+    const outgoing = { method: head.method, headers, body: null };
+    target.fresh().dispatch(this.#context.dispatchOptions(outgoing, target, head, this.#cluster), this);
+  }
+
+  refuse(error: SallyportError): void {
+    this.#fail(error);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#settled) controller.abort(new Error('the client left'));
+    else this.#stage = 'sent';
+  }
+
+  onResponseStarted(): void {
+    this.#stage = 'answering';
+  }
+
+  onRequestUpgrade(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: ParsedHeaders,
+    upstream: Duplex,
+  ): void {
+    this.#upstreamMs = this.#elapsed();
+    const { head } = this.#exchange;
+    const problem = this.#settled ? 'left' : handshakeProblem(head.headers, head.upgrade ?? '', headers);
+    if (problem === null && status === 101) {
+      this.#switch(headers, upstream);
+      return;
+    }
+    upstream.on('error', () => undefined);
+    upstream.destroy();
+    this.#fail(
+      new SallyportError('ERR_UPSTREAM_INVALID', 'not the protocol that was asked for', {
+        detail: `handshake-${problem ?? 'status'}`,
+      }),
+    );
+  }
+
+  #switch(headers: ParsedHeaders, upstream: Duplex): void {
+    const { socket, firstBytes, head } = this.#exchange;
+    const framing = { contentLength: false, trailers: false };
+    const built = this.#context.buildResponseHead(headers, this.#forward, head.id, framing);
+    built.push('connection', 'Upgrade', 'upgrade', head.upgrade as string);
+    const bytes = formatSwitch(built);
+    if (bytes === null) {
+      upstream.destroy();
+      this.#fail(new SallyportError('ERR_UPSTREAM_INVALID', 'a field is none', { detail: 'field' }));
+      return;
+    }
+    this.#settled = true;
+    socket.off('close', this.#onClose);
+    socket.write(bytes);
+    if (firstBytes.length > 0) upstream.write(firstBytes);
+    this.#tunnel(upstream);
+  }
+
+  #tunnel(upstream: Duplex): void {
+    const { head, socket } = this.#exchange;
+    const { session } = this.#forward;
+    let letGo: (() => void) | null = null;
+    let forget: (() => void) | null = null;
+    const tunnel = createTunnel({
+      client: socket,
+      upstream,
+      websocket: head.upgrade === 'websocket',
+      idleTimeout: this.#cluster.config.timeouts.upgraded,
+      onClosed: (bytes) => {
+        letGo?.();
+        forget?.();
+        this.#finish(101, bytes.in, bytes.out, false);
+      },
+    });
+    forget = this.#context.longLived(() => tunnel.end(1001));
+    if (session !== null) letGo = this.#context.hold(session, () => tunnel.end(1008));
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ParsedHeaders): void {
+    if (this.#settled) return;
+    if (this.#plain === null) {
+      // Interim answers before the final one are nothing to a handshake; more of them end at the response head timeout.
+      if (status < 200) return;
+      this.#plain = this.#carryInstead(controller);
+    }
+    this.#plain.onResponseStart(controller, status, headers);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#plain?.onResponseData(controller, chunk);
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController, trailers: ParsedHeaders): void {
+    this.#plain?.onResponseEnd(controller, trailers);
+  }
+
+  /** Never throws: undici would make it an uncaught error. */
+  onResponseError(controller: Dispatcher.DispatchController | null, error: Error): void {
+    if (this.#plain !== null) this.#plain.onResponseError(controller, error);
+    else this.#fail(toUpstreamFailure(error, this.#stage), failureCause(error));
+  }
+
+  /** The application answered instead of switching: 401, 404, 426 and the like reach the client as they are. */
+  #carryInstead(controller: Dispatcher.DispatchController): Carrying {
+    const { head, request, socket } = this.#exchange;
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.on('finish', () => {
+      response.detachSocket(socket as Socket);
+      socket.end();
+    });
+    socket.off('close', this.#onClose);
+    const exchange: Exchange = {
+      head,
+      request,
+      response,
+      fail: (error, upstreamMs) => this.#exchange.fail(error, upstreamMs),
+      finish: (outcome) => this.#exchange.finish(outcome),
+    };
+    const plain = new Carrying(this.#context, exchange, this.#forward, this.#cluster);
+    plain.onRequestStart(controller);
+    plain.onResponseStarted();
+    this.#context.ended();
+    return plain;
+  }
+
+  #clientLeft(): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#controller?.abort(new Error('the client left'));
+    this.#finish(499, 0, 0, true);
+  }
+
+  #fail(error: SallyportError, cause: string = failureCause(error)): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#exchange.socket.off('close', this.#onClose);
+    if (error.status >= 500) this.#report(error, cause);
+    this.#context.ended();
+    this.#exchange.fail(error, this.#upstreamMs);
+  }
+
+  #finish(status: number, bytesIn: number, bytesOut: number, aborted: boolean): void {
+    this.#context.ended();
+    this.#exchange.finish({ status, upstreamMs: this.#upstreamMs, bytesIn, bytesOut, error: null, aborted });
+  }
+
+  #report(error: SallyportError, cause: string): void {
+    this.#context.emit('upstream.failed', {
+      requestId: this.#exchange.head.id,
+      cluster: this.#cluster.name,
+      code: error.code,
+      cause,
+    });
+  }
+
+  #elapsed(): number {
+    return this.#context.clock.monotonic() - this.#startedAt;
+  }
+}
+
+/** The switch as bytes; null when a field could not be written as it is. */
+function formatSwitch(headers: readonly string[]): Buffer | null {
+  let text = 'HTTP/1.1 101 Switching Protocols\r\n';
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(headers[i + 1] as string)) return null;
+    text += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  }
+  return Buffer.from(`${text}\r\n`, 'latin1');
+}
