@@ -78,6 +78,13 @@ export interface Events {
     /** Stack frames without messages: a message may quote what was being handled. */
     readonly stack: string;
   };
+  'header.omitted': {
+    readonly requestId: string;
+    readonly route: string;
+    /** Name of the configured header. */
+    readonly header: string;
+    readonly reason: 'too-long';
+  };
   'process.started': { readonly version: string; readonly address: string; readonly admin: string | null };
   'process.draining': { readonly inFlight: number };
   'process.stopped': { readonly drained: boolean };
@@ -138,6 +145,11 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
     level: 'error',
     audit: false,
     help: 'A bug: the request got `ERR_INTERNAL`. Please report it with `stack`.',
+  },
+  'header.omitted': {
+    level: 'warn',
+    audit: false,
+    help: 'A request header made from claims was left out because its value is too long.',
   },
   'process.started': { level: 'info', audit: false, help: 'The gate accepts connections.' },
   'process.draining': {
