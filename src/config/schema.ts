@@ -1,9 +1,12 @@
 /** The whole configuration, composed of what each folder says about its own section. */
 import { z } from 'zod';
 import { adminSchema } from '../admin/admin-config.ts';
+import { listenSchema } from '../doors/listen-config.ts';
 import { endpointsSchema } from '../endpoints/endpoints-config.ts';
 import { logSchema } from '../observe/log-config.ts';
+import { providerSchema } from '../oidc/provider-config.ts';
 import { routesSchema } from '../pipeline/route-config.ts';
+import { sessionSchema } from '../sessions/session-config.ts';
 import { clusterSchema } from '../upstreams/cluster-config.ts';
 import { publicUrlSchema } from './public-url.ts';
 
@@ -21,12 +24,20 @@ export const configSchema = z.strictObject({
     .describe(
       'Allows `http` in `publicUrl` beyond loopback. Everybody on the way can then take over sessions.',
     ),
+  listen: listenSchema.prefault({}).describe('The public listener.'),
   dataDir: z
     .string()
     .min(1)
     .default('./data')
     .describe('Where the session database and generated keys are kept. Relative to the configuration file.'),
   admin: adminSchema.optional().describe('The listener for operators; without it, there is none.'),
+  providers: z
+    .record(name, providerSchema)
+    .default({})
+    .describe(
+      'The OpenID provider that people sign in at, by name: exactly one when a route is `signed-in`.',
+    ),
+  session: sessionSchema.prefault({}).describe('Sessions: where they live, how long, and their cookie.'),
   endpoints: endpointsSchema.prefault({}).describe("The gate's own endpoints."),
   clusters: z.record(name, clusterSchema).describe('The applications behind the gate, by name.'),
   routes: routesSchema.describe(

@@ -10,6 +10,7 @@ export function warningsOf(config: Config, data: unknown): readonly Warning[] {
   return [
     ...unsafeSwitches(data),
     ...aboutListeners(config),
+    ...aboutSessions(config),
     ...aboutClusters(config),
     ...aboutRoutes(config, data),
   ];
@@ -28,9 +29,43 @@ function unsafeSwitches(data: unknown, path: Path = []): readonly Warning[] {
   );
 }
 
-function aboutListeners({ admin }: Config): readonly Warning[] {
-  if (admin === undefined || isLoopback(admin.address.host)) return [];
-  return [warning(['admin', 'address'], 'is not loopback: whoever reaches it reads metrics and health')];
+function aboutListeners({ admin, listen, publicUrl }: Config): readonly Warning[] {
+  const found: Warning[] = [];
+  if (publicUrl.startsWith('https:') && listen.trustedProxies.length === 0) {
+    found.push(
+      warning(
+        ['listen', 'trustedProxies'],
+        'is empty while something in front must end TLS: its address stands for every client in logs and headers',
+      ),
+    );
+  }
+  for (const [index, network] of listen.trustedProxies.entries()) {
+    if (!network.endsWith('/0')) continue;
+    found.push(
+      warning(['listen', 'trustedProxies', index], 'believes everybody: any client can claim any address'),
+    );
+  }
+  if (admin !== undefined && !isLoopback(admin.address.host)) {
+    found.push(warning(['admin', 'address'], 'is not loopback: whoever reaches it reads metrics and health'));
+  }
+  return found;
+}
+
+/** Only where somebody can sign in. */
+function aboutSessions({ session, routes }: Config): readonly Warning[] {
+  if (!routes.some((route) => route.access === 'signed-in')) return [];
+  const found: Warning[] = [];
+  if (session.store === 'memory') {
+    found.push(warning(['session', 'store'], 'is memory: a restart signs everybody out'));
+  } else if (session.keys === undefined) {
+    found.push(
+      warning(
+        ['session', 'keys'],
+        'is not set: a key is generated into dataDir, next to the sessions that it seals',
+      ),
+    );
+  }
+  return found;
 }
 
 function aboutClusters({ clusters, routes }: Config): readonly Warning[] {

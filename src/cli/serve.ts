@@ -1,0 +1,54 @@
+/** `sallyport serve`: runs the gate until it is told to stop. */
+import { formatProblems, formatWarnings } from '../config/problem.ts';
+import type { Config } from '../config/schema.ts';
+import { count } from './check.ts';
+import { type Command, exitCodes, type Terminal } from './command.ts';
+import { configHelp, configOption, findConfig, noConfig } from './find-config.ts';
+import { guardProcess } from './guard-process.ts';
+import { describeStartFailure } from './start-failure.ts';
+import { readVersion } from './version.ts';
+
+export const serveCommand: Command = {
+  options: configOption,
+  help: `${configHelp}
+
+SIGTERM and SIGINT drain: no new connections, what runs is finished, exit code 0. A second signal ends at once.
+Exit code 1: the configuration is not valid, or the gate could not start. 2: wrong usage.`,
+
+  async run(options, terminal) {
+    const found = findConfig(options, terminal);
+    if (found === null) {
+      terminal.err(`sallyport serve: ${noConfig}`);
+      return exitCodes.usage;
+    }
+    const { label, result } = found;
+    if (!result.ok) {
+      terminal.err(
+        `${label}: ${count(result.problems.length, 'problem')}\n${formatProblems(result.problems)}\n`,
+      );
+      return exitCodes.problem;
+    }
+    if (result.warnings.length > 0) {
+      terminal.err(
+        `${label}: ${count(result.warnings.length, 'warning')}\n${formatWarnings(result.warnings)}\n`,
+      );
+    }
+    return serve(result.config, terminal);
+  },
+};
+
+async function serve(config: Config, terminal: Terminal): Promise<number> {
+  const { createGate } = await import('../index.ts');
+  const guard = guardProcess(terminal);
+  try {
+    const gate = await createGate(config, { version: readVersion() });
+    const exitCode = await guard.stopped;
+    await gate.close();
+    return exitCode;
+  } catch (error) {
+    terminal.err(`sallyport: ${describeStartFailure(error)}\n`);
+    return exitCodes.problem;
+  } finally {
+    guard.release();
+  }
+}
