@@ -35,7 +35,12 @@ function nameOf(error: unknown): string {
 
 function framesOf(error: unknown): string {
   if (!(error instanceof Error) || typeof error.stack !== 'string') return '';
-  const frames = error.stack.split('\n').filter((line) => /^ {4}at .{1,300}:\d+:\d+\)?$/.test(line));
+  // The stack repeats the message first, and a message can look like a frame.
+  const start = error.stack.indexOf(error.message) + error.message.length;
+  const frames = error.stack
+    .slice(start)
+    .split('\n')
+    .filter((line) => /^ {4}at .{1,300}:\d+:\d+\)?$/.test(line));
   return frames
     .slice(0, 10)
     .map((line) => line.trim())

@@ -50,7 +50,9 @@ function failureMetrics(registry: Registry): EventHandlers {
   const store = makeCounter(registry, 'sallyport_store_failures_total');
   const upstream = makeCounter(registry, 'sallyport_upstream_failures_total');
   const crashes = makeCounter(registry, 'sallyport_request_crashes_total');
+  const headers = makeCounter(registry, 'sallyport_headers_omitted_total');
   const provider = createBoundedLabel(limit);
+  const header = createBoundedLabel(limit);
   const operation = createBoundedLabel(limit);
   const cluster = createBoundedLabel(limit);
   return {
@@ -59,6 +61,7 @@ function failureMetrics(registry: Registry): EventHandlers {
     'key.skipped': (event) => keys.inc({ provider: provider(event.provider) }),
     'store.failed': (event) => store.inc({ operation: operation(event.operation) }),
     'upstream.failed': (event) => upstream.inc({ cluster: cluster(event.cluster), code: event.code }),
+    'header.omitted': (event) => headers.inc({ header: header(event.header) }),
     'request.crashed': () => crashes.inc(),
   };
 }

@@ -43,9 +43,11 @@ export function createLogOutput(sink: LogSink): LogOutput {
     if (timer !== null) clearTimeout(timer);
     timer = null;
     if (lines === 0) return;
-    if (!sink.write(chunk)) dropped += lines;
+    const count = lines;
+    const text = chunk;
     chunk = '';
     lines = 0;
+    if (!taken(sink, text)) dropped += count;
   };
   return {
     write(line) {
@@ -61,6 +63,15 @@ export function createLogOutput(sink: LogSink): LogOutput {
       await sink.close(deadlineMs);
     },
   };
+}
+
+/** Also called from a timer, where an exception would end the process (FL-075). */
+function taken(sink: LogSink, chunk: string): boolean {
+  try {
+    return sink.write(chunk);
+  } catch {
+    return false;
+  }
 }
 
 /** The sink for this process's standard output, whatever it is. */

@@ -24,7 +24,7 @@ export function makeGauge(registry: Registry, name: MetricName): Gauge {
   return new Gauge(settings(registry, name));
 }
 
-/** When `collect` fails the value is NaN and the scrape goes on: it is then that the other metrics matter. */
+/** When `collect` fails the gauge has no value and the scrape goes on: it is then that the other metrics matter. */
 export function makeCollectedGauge(registry: Registry, name: MetricName, collect: Collect): Gauge {
   return new Gauge({
     ...settings(registry, name),
@@ -32,7 +32,7 @@ export function makeCollectedGauge(registry: Registry, name: MetricName, collect
       try {
         this.set(await collect());
       } catch {
-        this.set(Number.NaN);
+        this.remove();
       }
     },
   });

@@ -100,6 +100,11 @@ export const metricTable = {
     labels: ['cluster', 'code'],
     help: 'Requests that could not be carried to the application, by cluster and error code.',
   },
+  sallyport_headers_omitted_total: {
+    type: 'counter',
+    labels: ['header'],
+    help: 'Request headers made from claims that were left out because the value is too long, by name of the header.',
+  },
   sallyport_log_lines_dropped_total: {
     type: 'counter',
     labels: [],
