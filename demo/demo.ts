@@ -64,18 +64,19 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
 
 /** The gate as anybody would run it: the file, and the environment on top. */
 async function startGateFor(options: DemoOptions, gateUrl: string, issuer: string, appUrl: string) {
-  const config = loadConfig({
+  const loaded = loadConfig({
     file: fileURLToPath(new URL('./sallyport.yaml', import.meta.url)),
-    environment: {
+    env: {
       SALLYPORT_PUBLIC_URL: gateUrl,
-      SALLYPORT_LISTEN_ADDRESS: `127.0.0.1:${options.port}`,
+      SALLYPORT_LISTEN__ADDRESS: `127.0.0.1:${options.port}`,
       SALLYPORT_DATA_DIR: options.dataDir,
-      SALLYPORT_PROVIDERS_MAIN_ISSUER: issuer,
-      SALLYPORT_CLUSTERS_APP_TARGETS_0: appUrl,
+      SALLYPORT_PROVIDERS__MAIN__ISSUER: issuer,
+      SALLYPORT_CLUSTERS__APP__TARGETS: appUrl,
       ...options.environment,
     },
   });
-  const gate = createGate(config);
+  if (!loaded.ok) throw new Error(loaded.problems.map((one) => `${one.path} ${one.reason}`).join('\n'));
+  const gate = createGate(loaded.config);
   try {
     await gate.listen();
   } catch (error) {

@@ -1,0 +1,95 @@
+/** The gate, as built: `node dist/cli/main.js serve`. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BenchClient, Candidate, Surroundings } from '../candidate.ts';
+import { start } from '../processes.ts';
+import { signIn } from '../sign-in.ts';
+
+/** Where one gate keeps its data; gates of one run share a client, never a home. */
+export interface GateOptions {
+  /** Folder below the run's directory. */
+  readonly home: string;
+  /** Routes beyond those of the scenarios, none of which matches. */
+  readonly extraRoutes: number;
+  /** A cookie of an earlier start on the same data, or null to sign in. */
+  readonly cookie: string | null;
+}
+
+export const gateProgram = join(import.meta.dirname, '../../dist/cli/main.js');
+
+export async function startSallyport(
+  surroundings: Surroundings,
+  client: BenchClient,
+  options: GateOptions = { home: 'sallyport', extraRoutes: 0, cookie: null },
+): Promise<Candidate> {
+  if (!existsSync(gateProgram)) throw new Error('there is no dist/: run `npm run build` first');
+  const file = writeGateConfig(surroundings, client, options);
+  const running = await start({
+    command: process.execPath,
+    args: [gateProgram, 'serve', '--config', file],
+    log: join(surroundings.directory, options.home, 'output.log'),
+    port: client.port,
+  });
+  const url = `http://localhost:${client.port}`;
+  try {
+    return {
+      name: 'sallyport',
+      url,
+      cookie: options.cookie ?? (await signIn(`${url}/`, 'alice')),
+      ...running,
+    };
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+}
+
+/** Writes the configuration and answers its path. */
+export function writeGateConfig(
+  surroundings: Surroundings,
+  client: BenchClient,
+  options: GateOptions,
+): string {
+  const home = join(surroundings.directory, options.home);
+  mkdirSync(home, { recursive: true });
+  const file = join(home, 'sallyport.json');
+  writeFileSync(file, JSON.stringify(configuration(surroundings, client, options), null, 2));
+  return file;
+}
+
+function configuration(
+  { issuer, upstream }: Surroundings,
+  client: BenchClient,
+  { extraRoutes }: GateOptions,
+) {
+  const signedIn = {
+    access: 'signed-in',
+    upstreamToken: 'access',
+    requestHeaders: { 'X-User': '{claims.sub}', 'X-Email': '{claims.email}' },
+    bodyLimit: '1GiB',
+  };
+  return {
+    publicUrl: `http://localhost:${client.port}`,
+    listen: { address: `127.0.0.1:${client.port}` },
+    dataDir: './data',
+    providers: { main: { issuer, clientId: client.clientId, clientSecret: client.clientSecret } },
+    session: { store: 'sqlite', idleTimeout: '1h', absoluteTimeout: '12h' },
+    // Off for nginx and Apache as well.
+    log: { access: false, format: 'json' },
+    clusters: {
+      app: { targets: [`http://${upstream.http}`] },
+      echo: { targets: [`http://${upstream.webSocket}`] },
+    },
+    routes: [
+      ...Array.from({ length: extraRoutes }, (_, index) => ({
+        path: `/service-${index}/:id/**`,
+        cluster: 'app',
+        access: 'signed-in',
+      })),
+      { path: '/public/**', cluster: 'app', access: 'public' },
+      { path: '/api/**', cluster: 'app', ...signedIn, onAnonymous: 'unauthorized' },
+      { path: '/ws', cluster: 'echo', ...signedIn },
+      { path: '/**', cluster: 'app', ...signedIn },
+    ],
+  };
+}
