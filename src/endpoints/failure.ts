@@ -87,7 +87,7 @@ export function renderRefusal(head: RequestHead, refusal: Refusal, links: Failur
 function pageLinks(links: FailureLinks): PageLink[] {
   const list: PageLink[] = [];
   if (links.login !== undefined) list.push({ href: links.login, text: 'Sign in again' });
-  if (links.home !== undefined) list.push({ href: links.home, text: 'Go to the start page' });
+  if (links.home !== undefined) list.push({ href: links.home, text: 'Start page' });
   return list;
 }
 

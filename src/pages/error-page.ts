@@ -49,8 +49,14 @@ const explanations: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_BAD_REQUEST: 'Something in the address or in the request was malformed, so it went no further.',
   ERR_BODY_TOO_LARGE: 'What was sent is larger than is accepted here.',
   ERR_BODY_UNSUPPORTED: 'What was sent has a form that is not accepted here.',
+  ERR_URI_TOO_LONG: 'The address is longer than is accepted here.',
+  ERR_HEAD_TOO_LARGE:
+    'Most often this site has collected too many cookies in your browser. Clear the cookies of this site and come back.',
+  ERR_METHOD_REFUSED: 'Requests of this kind are not accepted here.',
   ERR_REQUEST_TIMEOUT: `The connection may be slow. ${tryLater}`,
   ERR_STORE_UNAVAILABLE: `Nothing is lost: if you were signed in, you still are. ${tryLater}`,
+  ERR_KEYS_UNAVAILABLE:
+    'Something this site needs to keep you signed in is missing. Please tell the operator.',
   ERR_PROVIDER_UNAVAILABLE: `The service that signs you in does not answer. ${tryLater}`,
   ERR_PROVIDER_METADATA:
     'The service that signs you in gave an answer that cannot be used. Please tell the operator.',

@@ -19,9 +19,9 @@ export interface LayoutProps {
 }
 
 const icons: Readonly<Record<Tone, Html>> = {
-  calm: html`<svg viewBox="0 0 24 24"><path d="M5 21V11a7 7 0 0 1 14 0v10M3 21h18M12 21v-8"/></svg>`,
+  calm: html`<svg viewBox="0 0 24 24"><path d="M6 20v-9a6 6 0 0 1 12 0v9M3.5 20h17M12 20v-6"/></svg>`,
   good: html`<svg viewBox="0 0 24 24"><path d="M5 12.5l4.5 4.5L19 7.5"/></svg>`,
-  warn: html`<svg viewBox="0 0 24 24"><path d="M12 6.5v7M12 17.4v.1"/></svg>`,
+  warn: html`<svg viewBox="0 0 24 24"><path d="M12 5v9M12 18.7v.1"/></svg>`,
 };
 
 // A newline or a space more in here would change the hash of the style sheet.

@@ -16,11 +16,12 @@ export const styleSheet = `
 html{height:100%;-webkit-text-size-adjust:100%}
 body{margin:0;min-height:100%;display:flex;flex-direction:column;align-items:center;justify-content:center;gap:1.5rem;padding:2rem 1rem;
 background:var(--back);color:var(--text);font:1rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-main{width:100%;max-width:27rem;padding:2.25rem 2rem;background:var(--card);border:1px solid var(--line);border-radius:1rem;box-shadow:var(--shade)}
+main{width:100%;max-width:29rem;padding:2.25rem 2rem;background:var(--card);border:1px solid var(--line);border-radius:1rem;box-shadow:var(--shade)}
 .mark{display:inline-flex;align-items:center;justify-content:center;width:3rem;height:3rem;margin-bottom:1.25rem;border-radius:50%;background:var(--calm);color:var(--calm-ink)}
 .mark.good{background:var(--good);color:var(--good-ink)}
 .mark.warn{background:var(--warn);color:var(--warn-ink)}
 .mark svg{width:1.5rem;height:1.5rem;fill:none;stroke:currentColor;stroke-width:1.75;stroke-linecap:round;stroke-linejoin:round}
+.mark.warn svg{stroke-width:2.5}
 h1{margin:0 0 .625rem;font-size:1.375rem;line-height:1.3;font-weight:650;letter-spacing:-.01em;text-wrap:balance}
 p{margin:0 0 .75rem;color:var(--soft);text-wrap:pretty}
 .actions{display:flex;flex-wrap:wrap;gap:.625rem;margin:1.5rem 0 0}
