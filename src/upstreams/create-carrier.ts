@@ -15,6 +15,8 @@ import { collectBody, RequestBody } from './request-body.ts';
 import { createResponseHead } from './response-head.ts';
 import { Upgrading } from './upgrading.ts';
 
+export type { Carrier } from './carrier.ts';
+
 export interface CarrierDeps {
   /** `X-Forwarded-Proto`, `-Host` and `-Port`, our name in `Via`, and the one origin of credentialed CORS answers. */
   readonly publicUrl: URL;

@@ -17,7 +17,7 @@ export function withoutOwnCookies(value: string, isOwn: IsOwnCookie): string | n
   }
   if (kept === null) return value;
   const rest = kept.join(';').trimStart();
-  return rest.trim() === '' ? null : rest;
+  return /[^;\s]/.test(rest) ? rest : null;
 }
 
 /** Whether a `Set-Cookie` value sets, deletes or shadows one of our own cookies (SC-038). */
