@@ -1,0 +1,91 @@
+/** The `listen` section: where the public listener is, whom it believes, and what it refuses to wait for or to hold. */
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { z } from 'zod';
+import { address, duration, size } from '../core/scalars.ts';
+
+/** `10.0.0.0/8`, `fd00::/8` or a single address. */
+const network = () =>
+  z.string().refine(isNetwork, 'is not a network: write an address or a CIDR, as 10.0.0.0/8');
+
+const count = (least: number) => z.int().min(least);
+
+const limitsSchema = z.strictObject({
+  head: size().default(16_384).describe('Largest request head (request line and headers); more is 431.'),
+  headers: count(1).default(100).describe('Most header fields of a request; more is 431.'),
+  url: size().default(8192).describe('Longest request target; longer is 414.'),
+  body: size()
+    .default(1024 ** 3)
+    .describe('Largest request body; a route may set its own `bodyLimit`. More is 413.'),
+  bodyRate: size()
+    .default(512)
+    .describe(
+      'Slowest request body per second, while the gate waits for the client; slower is 408. `0B`: no limit.',
+    ),
+  connections: count(1).default(10_000).describe('Most connections at a time; further ones are closed.'),
+  requestsPerConnection: count(1)
+    .default(1000)
+    .describe('Requests after which a connection is closed, so that load spreads.'),
+  pipelined: count(1)
+    .default(32)
+    .describe('Most requests of one connection that wait for their answers at a time.'),
+});
+
+const timeoutsSchema = z.strictObject({
+  head: duration().default(15_000).describe('Until a request head is complete; then 408.'),
+  body: duration()
+    .default(30_000)
+    .describe('Longest pause within a request body while the gate waits for the client; then 408.'),
+  keepAlive: duration()
+    .default(65_000)
+    .describe('How long an idle connection is kept. More than the idle timeout of a load balancer in front.'),
+  stall: duration()
+    .default(30_000)
+    .describe('How long a client may leave an answer unread; then the connection is closed.'),
+  drain: duration().default(30_000).describe('How long a shutdown waits for what runs.'),
+});
+
+export const listenSchema = z.strictObject({
+  address: address().prefault('127.0.0.1:8080').describe('Address and port of the public listener.'),
+  trustedProxies: z
+    .array(network())
+    .readonly()
+    .default([])
+    .describe(
+      'Addresses of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Empty: nobody.',
+    ),
+  hosts: z
+    .array(
+      z.string().regex(/^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, 'is not a host or host:port'),
+    )
+    .readonly()
+    .default([])
+    .describe('Hosts that are served besides the one of `publicUrl`; anything else is 421.'),
+  upgrades: z
+    .array(z.literal('websocket'))
+    .readonly()
+    .default(['websocket'])
+    .describe('Protocols that a client may change to. Others are served as plain requests.'),
+  limits: limitsSchema.prefault({}).describe('What the listener refuses to hold.'),
+  timeouts: timeoutsSchema.prefault({}).describe('What the listener refuses to wait for.'),
+});
+
+export type ListenConfig = z.output<typeof listenSchema>;
+
+/** A `BlockList` of the networks, for membership alone: nobody is blocked by it. */
+export function compileNetworks(networks: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const text of networks) {
+    const [host = '', prefix] = text.split('/');
+    const family = isIPv4(host) ? 'ipv4' : 'ipv6';
+    list.addSubnet(host, prefix === undefined ? (family === 'ipv4' ? 32 : 128) : Number(prefix), family);
+  }
+  return list;
+}
+
+function isNetwork(text: string): boolean {
+  const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text);
+  if (match === null) return false;
+  const [, host = '', prefix] = match;
+  if (isIPv4(host)) return prefix === undefined || Number(prefix) <= 32;
+  return isIPv6(host) && !host.includes('%') && (prefix === undefined || Number(prefix) <= 128);
+}
