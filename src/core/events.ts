@@ -61,6 +61,11 @@ export interface Events {
     readonly outcome: 'ok' | 'refused' | 'failed' | 'timeout';
     readonly durationMs: number;
   };
+  'provider.metadata-refused': {
+    readonly provider: string;
+    /** Which member of the metadata, and what to do. */
+    readonly reason: string;
+  };
   'key.skipped': { readonly provider: string; readonly reason: string };
   'store.failed': { readonly operation: string; readonly reason: string };
   'upstream.failed': {
@@ -125,6 +130,11 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
     level: 'debug',
     audit: false,
     help: 'A call to the provider, its outcome and its duration.',
+  },
+  'provider.metadata-refused': {
+    level: 'error',
+    audit: false,
+    help: 'The metadata of a provider cannot be accepted, so nobody can sign in there; `reason` says what to change.',
   },
   'key.skipped': {
     level: 'warn',

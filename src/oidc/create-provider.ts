@@ -1,0 +1,155 @@
+/** Puts an OpenID provider together: see `provider.ts` for what it promises. */
+import type { Clock, RandomBytes } from '../core/clock.ts';
+import { SallyportError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import type { Claims, TokenSet } from '../core/identity.ts';
+import { checkAnswer, checkAnswerIssuer } from './authorization-answer.ts';
+import { createAuthorizationUrl } from './authorization-request.ts';
+import { mergeClaims, needsUserinfo } from './claims.ts';
+import type { Network } from './connect-guard.ts';
+import { createDiscovery } from './discovery.ts';
+import { createProviderKeys } from './jwks.ts';
+import { createEndSessionUrl, revokeToken, withinLeavingTime } from './leaving.ts';
+import { createLibraryClient } from './library-client.ts';
+import type { Metadata } from './metadata.ts';
+import type { LoginSecrets, Provider, RefreshOutcome, SignedIn } from './provider.ts';
+import type { ProviderConfig } from './provider-config.ts';
+import { createProviderHttp } from './provider-http.ts';
+import { Refusal } from './refusal.ts';
+import { createTokenEndpoint, type Obtained } from './token-endpoint.ts';
+import { fetchUserinfo } from './userinfo.ts';
+
+export interface ProviderDeps {
+  /** Absolute and exactly as registered at the provider; without a query. */
+  readonly redirectUri: string;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  /** For tests: another resolver and connector. */
+  readonly network?: Network;
+}
+
+/** Makes no call until it is used; then metadata and keys are fetched once and kept. */
+export function createProvider(name: string, config: ProviderConfig, deps: ProviderDeps): Provider {
+  const { redirectUri, emit, clock, random } = deps;
+  const http = createProviderHttp(name, config, deps);
+  const discovery = createDiscovery(name, config, { http, emit, clock, random });
+  const keys = createProviderKeys(name, { http, emit, clock });
+  const library = createLibraryClient(config, http, clock);
+  const tokenEndpoint = createTokenEndpoint(config, { library, keys, clock });
+
+  const redeem = async (answer: URLSearchParams, secrets: LoginSecrets): Promise<SignedIn> => {
+    const code = checkAnswer(answer, secrets.state);
+    const metadata = await discovery.metadata();
+    checkAnswerIssuer(answer, metadata.issuer, metadata.authorization_response_iss_parameter_supported);
+    await keys.ready(metadata.jwks_uri);
+    const obtained = await tokenEndpoint.redeem(metadata, {
+      answer: { code, issuer: answer.get('iss') },
+      redirectUri,
+      secrets,
+    });
+    const idClaims = obtained.claims as Claims;
+    const userinfo = await userinfoFor(metadata, idClaims, obtained.accessToken);
+    return {
+      subject: idClaims.sub as string,
+      claims: userinfo === null ? idClaims : mergeClaims(idClaims, userinfo),
+      tokens: {
+        accessToken: obtained.accessToken,
+        accessTokenExpiresAt: obtained.accessTokenExpiresAt,
+        refreshToken: obtained.refreshToken,
+        idToken: obtained.idToken as string,
+        scope: obtained.scope ?? config.scopes.join(' '),
+      },
+    };
+  };
+
+  /** Null when it is not needed, or not to be had and not demanded. */
+  const userinfoFor = async (
+    metadata: Metadata,
+    claims: Claims,
+    accessToken: string,
+  ): Promise<Claims | null> =>
+    needsUserinfo(claims, config)
+      ? fetchUserinfo(
+          { http, endpoint: metadata.userinfo_endpoint, demanded: config.userinfo === 'always' },
+          {
+            accessToken,
+            subject: claims.sub as string,
+          },
+        )
+      : null;
+
+  const refreshedClaims = async (metadata: Metadata, before: Claims, obtained: Obtained): Promise<Claims> => {
+    const { claims } = obtained;
+    if (claims === null) return before;
+    if (claims.nonce !== undefined && before.nonce !== undefined && claims.nonce !== before.nonce) {
+      throw new Refusal('nonce-mismatch');
+    }
+    if (!needsUserinfo(claims, config)) return claims;
+    // The refresh token is spent: a userinfo that fails now must not lose its successor.
+    const userinfo = await userinfoFor(metadata, claims, obtained.accessToken).catch((error) => {
+      if (error instanceof SallyportError) return null;
+      throw error;
+    });
+    return mergeClaims(claims, userinfo ?? before);
+  };
+
+  const refresh = async (subject: string, claims: Claims, tokens: TokenSet): Promise<RefreshOutcome> => {
+    if (tokens.refreshToken === null) return { kind: 'rejected', reason: 'no-refresh-token' };
+    const metadata = await discovery.metadata();
+    // Before the refresh token is spent: without keys the new ID token could not be checked.
+    await keys.ready(metadata.jwks_uri);
+    const obtained = await tokenEndpoint.refresh(metadata, tokens.refreshToken, subject);
+    return {
+      kind: 'refreshed',
+      claims: await refreshedClaims(metadata, claims, obtained),
+      tokens: {
+        accessToken: obtained.accessToken,
+        accessTokenExpiresAt: obtained.accessTokenExpiresAt,
+        refreshToken: obtained.refreshToken ?? tokens.refreshToken,
+        idToken: obtained.claims === null ? tokens.idToken : (obtained.idToken as string),
+        scope: obtained.scope ?? tokens.scope,
+      },
+    };
+  };
+
+  return {
+    name,
+    issuer: config.issuer,
+    responseMode: config.responseMode,
+    async authorizationUrl(secrets, parameters) {
+      const metadata = await discovery.metadata();
+      return createAuthorizationUrl(config, { metadata, library }, { redirectUri, secrets, parameters });
+    },
+    redeem: (answer, secrets) => redeem(answer, secrets).catch(failLogin),
+    refresh: (subject, claims, tokens) => refresh(subject, claims, tokens).catch(judgeRefresh),
+    async revoke(refreshToken) {
+      const work = discovery.metadata().then((metadata) => revokeToken(metadata, library, refreshToken));
+      emit('token.revoked', { provider: name, outcome: (await withinLeavingTime(work)) ?? 'failed' });
+    },
+    async endSessionUrl(idToken, postLogoutRedirectUri) {
+      const metadata = await withinLeavingTime(discovery.metadata());
+      if (metadata === null) return null;
+      return createEndSessionUrl(metadata, { clientId: config.clientId, idToken, postLogoutRedirectUri });
+    },
+    isReady: () => discovery.known() !== null,
+    close: () => http.close(),
+  };
+}
+
+function failLogin(error: unknown): never {
+  if (!(error instanceof Refusal)) throw error;
+  throw new SallyportError('ERR_LOGIN_FAILED', `the answer of the provider was refused: ${error.reason}`, {
+    detail: error.reason,
+  });
+}
+
+/** Only what the provider says for sure, or what must not be believed, ends a session. */
+function judgeRefresh(error: unknown): RefreshOutcome {
+  if (!(error instanceof Refusal)) throw error;
+  if (error.about === 'content') return { kind: 'rejected', reason: error.reason };
+  throw new SallyportError('ERR_PROVIDER_UNAVAILABLE', `the tokens could not be renewed: ${error.reason}`, {
+    detail: error.reason,
+    retryAfter: 5,
+  });
+}

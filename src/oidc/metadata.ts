@@ -1,0 +1,110 @@
+/**
+ * The metadata of a provider (OpenID Connect Discovery 1.0 section 3), read strictly: only the members that are used,
+ * every endpoint a URL that the gate is willing to call or to send a browser to.
+ */
+import { SallyportError } from '../core/errors.ts';
+import type { ProviderConfig } from './provider-config.ts';
+import { Refusal } from './refusal.ts';
+import { type JsonObject, parseStrictObject } from './strict-json.ts';
+
+export interface Metadata {
+  readonly issuer: string;
+  readonly authorization_endpoint: string;
+  readonly token_endpoint: string;
+  readonly jwks_uri: string;
+  readonly userinfo_endpoint?: string;
+  readonly revocation_endpoint?: string;
+  readonly end_session_endpoint?: string;
+  readonly pushed_authorization_request_endpoint?: string;
+  readonly authorization_response_iss_parameter_supported: boolean;
+  readonly id_token_signing_alg_values_supported?: string[];
+}
+
+const required = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const;
+const optional = [
+  'userinfo_endpoint',
+  'revocation_endpoint',
+  'end_session_endpoint',
+  'pushed_authorization_request_endpoint',
+] as const;
+
+/** Fails with `ERR_PROVIDER_METADATA`; the message names the member and what to do. */
+export function parseMetadata(text: string, config: ProviderConfig): Metadata {
+  const json = parseDocument(text);
+  checkIssuer(json.issuer, config.issuer);
+  const endpoints: Partial<Record<(typeof required | typeof optional)[number], string>> = {};
+  for (const member of required) endpoints[member] = readEndpoint(member, json[member], config);
+  for (const member of optional) {
+    if (json[member] !== undefined && json[member] !== null) {
+      endpoints[member] = readEndpoint(member, json[member], config);
+    }
+  }
+  if (config.pushedAuthorizationRequests === 'required' && !endpoints.pushed_authorization_request_endpoint) {
+    throw refused('pushed_authorization_request_endpoint', 'is absent, and the configuration requires it');
+  }
+  return {
+    ...(endpoints as Pick<Metadata, (typeof required)[number]>),
+    issuer: config.issuer,
+    authorization_response_iss_parameter_supported:
+      json.authorization_response_iss_parameter_supported === true,
+    ...readAlgorithms(json.id_token_signing_alg_values_supported),
+  };
+}
+
+function parseDocument(text: string): JsonObject {
+  try {
+    return parseStrictObject(text);
+  } catch (error) {
+    throw refused('document', error instanceof Refusal ? error.reason : 'is not JSON');
+  }
+}
+
+function checkIssuer(value: unknown, issuer: string): void {
+  if (value === issuer) return;
+  if (typeof value !== 'string') throw refused('issuer', 'is not a string');
+  const withoutSlash = (text: string) => text.replace(/\/$/, '');
+  if (withoutSlash(value) === withoutSlash(issuer)) {
+    const how = value.endsWith('/') ? 'with a trailing slash' : 'without a trailing slash';
+    throw refused('issuer', `is written ${how}; write \`issuer\` in the configuration exactly so`);
+  }
+  throw refused('issuer', 'is not the configured issuer');
+}
+
+function readEndpoint(member: string, value: unknown, config: ProviderConfig): string {
+  if (typeof value !== 'string' || value.length > 2048) throw refused(member, 'is not a URL');
+  const url = URL.parse(value);
+  const issuer = new URL(config.issuer);
+  if (url === null) throw refused(member, 'is not a URL');
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && issuer.protocol === 'http:')) {
+    throw refused(member, 'is not an https URL');
+  }
+  if (url.username !== '' || url.password !== '') throw refused(member, 'has a user name');
+  if (value.includes('#')) throw refused(member, 'has a fragment');
+  if (!mayHoldEndpoints(url, issuer, config.endpointHosts)) {
+    throw refused(member, `is on ${url.host}, not on the host of the issuer; add it to \`endpointHosts\``);
+  }
+  return value;
+}
+
+/** The issuer's own host and port, its subdomains, and what the operator listed (RP-144). */
+function mayHoldEndpoints(url: URL, issuer: URL, listed: readonly string[]): boolean {
+  if (url.host === issuer.host) return true;
+  if (url.port === issuer.port && url.hostname.endsWith(`.${issuer.hostname}`)) return true;
+  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
+  return listed.includes(url.hostname) || listed.includes(`${url.hostname}:${port}`);
+}
+
+function readAlgorithms(value: unknown): Pick<Metadata, 'id_token_signing_alg_values_supported'> {
+  if (value === undefined) return {};
+  if (!Array.isArray(value) || !value.every((entry) => typeof entry === 'string')) {
+    throw refused('id_token_signing_alg_values_supported', 'is not a list of names');
+  }
+  return { id_token_signing_alg_values_supported: value };
+}
+
+function refused(member: string, why: string): SallyportError {
+  return new SallyportError('ERR_PROVIDER_METADATA', `metadata of the provider: ${member} ${why}`, {
+    detail: member,
+    retryAfter: 30,
+  });
+}

@@ -1,0 +1,167 @@
+/** What the configuration may say about one OpenID provider. */
+import { z } from 'zod';
+import { duration, secret } from '../core/scalars.ts';
+import { isLoopbackHost } from './address-policy.ts';
+
+/** Signature algorithms that the gate can check; symmetric ones and `none` are not among them (RFC 8725 section 3.2). */
+export const signingAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+] as const;
+
+export type SigningAlgorithm = (typeof signingAlgorithms)[number];
+
+/** Parameters that carry the protocol: a static value for one of them would switch a protection off (RD-052). */
+const reservedParameters: ReadonlySet<string> = new Set([
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+  'code_challenge',
+  'code_challenge_method',
+  'id_token_hint',
+  'nonce',
+  'redirect_uri',
+  'request',
+  'request_uri',
+  'response_mode',
+  'response_type',
+  'scope',
+  'state',
+]);
+
+/** Null when it can serve as an issuer; otherwise why not (OpenID Connect Discovery 1.0 section 3). */
+function issuerProblem(text: string): string | null {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:\/\//.test(text)) return 'is not an https URL';
+  if (/[?#]/.test(text)) return 'must have no query and no fragment';
+  if (url.username !== '' || url.password !== '') return 'must have no user name and no password';
+  return null;
+}
+
+const issuer = z.string().superRefine((text, context) => {
+  const message = issuerProblem(text);
+  if (message !== null) context.addIssue({ code: 'custom', message });
+});
+
+const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one scope: no spaces, no quotes');
+
+const endpointHost = z
+  .string()
+  .regex(/^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/, 'is not a host in lower case, as api.example.com');
+
+const parameterValue = z.string().max(1000);
+
+const authorizationParameters = z
+  .record(z.string().regex(/^[a-z0-9_.-]{1,64}$/i, 'is not a parameter name'), parameterValue)
+  .superRefine((parameters, context) => {
+    for (const name of Object.keys(parameters)) {
+      if (!reservedParameters.has(name)) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [name],
+        message: 'is set by the gate itself and cannot be given',
+      });
+    }
+    if (parameters.max_age !== undefined && !/^\d{1,9}$/.test(parameters.max_age)) {
+      context.addIssue({ code: 'custom', path: ['max_age'], message: 'is not a whole number of seconds' });
+    }
+  });
+
+export const providerSchema = z
+  .strictObject({
+    issuer: issuer.describe(
+      'Issuer of the provider, exactly as in its metadata and in `iss`: a trailing slash counts.',
+    ),
+    clientId: z.string().min(1).max(500).describe('Client id under which the gate is registered.'),
+    clientSecret: secret()
+      .optional()
+      .describe('Client secret. Absent: a public client, protected by PKCE alone.'),
+    clientAuthentication: z
+      .enum(['client_secret_basic', 'client_secret_post'])
+      .default('client_secret_basic')
+      .describe('How the client secret is sent (RFC 6749 section 2.3.1).'),
+    scopes: z
+      .array(scope)
+      .default(['openid', 'profile', 'email', 'offline_access'])
+      .refine((scopes) => scopes.includes('openid'), 'must contain openid')
+      .describe('Scopes to ask for.'),
+    responseMode: z
+      .enum(['query', 'form_post'])
+      .default('query')
+      .describe('How the answer comes back. `form_post` keeps the code out of URLs and needs https.'),
+    pushedAuthorizationRequests: z
+      .enum(['auto', 'required', 'never'])
+      .default('auto')
+      .describe('Pushed authorization requests (RFC 9126): when offered, always, or not at all.'),
+    userinfo: z
+      .enum(['auto', 'always', 'never'])
+      .default('auto')
+      .describe(
+        'Whether claims are fetched from userinfo: when the ID token lacks those of the scopes, always, never.',
+      ),
+    idTokenSigningAlgorithms: z
+      .array(z.enum(signingAlgorithms))
+      .min(1)
+      .default([...signingAlgorithms])
+      .describe('Signature algorithms accepted for ID tokens.'),
+    authorizationParameters: authorizationParameters
+      .default({})
+      .describe(
+        'Extra parameters for every authorization request, as `audience`, `max_age` or `access_type`.',
+      ),
+    endpointHosts: z
+      .array(endpointHost)
+      .default([])
+      .describe(
+        'Hosts besides the issuer and its subdomains on which the metadata may place endpoints; `host` or `host:port`.',
+      ),
+    trustedAudiences: z
+      .array(z.string().min(1))
+      .default([])
+      .describe('Audiences that an ID token may name besides `clientId`. Any other makes it refused.'),
+    defaultTokenLifetime: duration()
+      .prefault('5m')
+      .describe('Lifetime of an access token when the provider does not say one.'),
+    idTokenMaxAge: duration()
+      .prefault('10m')
+      .describe('How long ago an ID token may have been issued when it arrives.'),
+    timeout: duration().prefault('10s').describe('Total time for one call to the provider.'),
+    maxConcurrentCalls: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(64)
+      .describe('Calls to the provider at the same time; further ones wait within `timeout`.'),
+    maxWaitingCalls: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(1000)
+      .describe('Calls that may wait; one more is answered 503 at once.'),
+    dangerouslyAllowHttpIssuer: z
+      .boolean()
+      .default(false)
+      .describe('Allows an http issuer beyond loopback: everybody on the way can read and change tokens.'),
+  })
+  .superRefine((config, context) => {
+    const url = URL.parse(config.issuer);
+    if (url?.protocol !== 'http:' || config.dangerouslyAllowHttpIssuer || isLoopbackHost(url.hostname))
+      return;
+    context.addIssue({
+      code: 'custom',
+      path: ['issuer'],
+      message: 'must be https; http is for loopback only (or say dangerouslyAllowHttpIssuer)',
+    });
+  });
+
+export type ProviderConfig = z.output<typeof providerSchema>;
