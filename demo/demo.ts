@@ -1,7 +1,7 @@
 /** The three parts of the demo, started in order and stopped together: provider, sample application, gate. */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createGate, loadConfig } from '../src/index.ts';
+import { createGate, formatProblems, loadConfig } from '../src/index.ts';
 import { startApp } from './app.ts';
 import { portTaken } from './listen.ts';
 import { startProvider } from './provider.ts';
@@ -48,7 +48,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   running.defer(app.close);
   const startGate = () => startGateFor(options, gateUrl, provider.issuer, app.url);
   let gate = await startGate();
-  running.defer(() => gate.close());
+  running.defer(async () => void (await gate.close()));
   const keep = running.move();
   return {
     gateUrl,
@@ -75,7 +75,7 @@ async function startGateFor(options: DemoOptions, gateUrl: string, issuer: strin
       ...options.environment,
     },
   });
-  if (!loaded.ok) throw new Error(loaded.problems.map((one) => `${one.path} ${one.reason}`).join('\n'));
+  if (!loaded.ok) throw new Error(formatProblems(loaded.problems));
   const gate = createGate(loaded.config);
   try {
     await gate.listen();

@@ -70,7 +70,8 @@ function configuration(
   };
   return {
     publicUrl: `http://localhost:${client.port}`,
-    listen: { address: `127.0.0.1:${client.port}` },
+    // As many requests on a connection as nginx and Apache take here.
+    listen: { address: `127.0.0.1:${client.port}`, limits: { requestsPerConnection: 100_000_000 } },
     dataDir: './data',
     providers: { main: { issuer, clientId: client.clientId, clientSecret: client.clientSecret } },
     session: { store: 'sqlite', idleTimeout: '1h', absoluteTimeout: '12h' },
