@@ -22,6 +22,12 @@ export type SchemaNode =
 
 /** The schema of the input, without what wraps it: defaults, optional, transforms. */
 export function unwrap(schema: Schema): Schema {
+  const inner = unwrapOnce(schema);
+  return inner === null ? schema : unwrap(inner);
+}
+
+/** What a wrapper wraps; null for what is none. */
+export function unwrapOnce(schema: Schema): Schema | null {
   const def = (schema as z.core.$ZodTypes)._zod.def;
   switch (def.type) {
     case 'default':
@@ -31,11 +37,11 @@ export function unwrap(schema: Schema): Schema {
     case 'readonly':
     case 'nonoptional':
     case 'catch':
-      return unwrap(def.innerType);
+      return def.innerType;
     case 'pipe':
-      return unwrap((def.in as z.core.$ZodTypes)._zod.def.type === 'transform' ? def.out : def.in);
+      return (def.in as z.core.$ZodTypes)._zod.def.type === 'transform' ? def.out : def.in;
     default:
-      return schema;
+      return null;
   }
 }
 
