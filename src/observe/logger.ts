@@ -31,7 +31,7 @@ export function createLogger(config: Pick<LogConfig, 'level' | 'format'>, deps: 
   const output = createLogOutput(deps.sink ?? standardOutput());
   const time = createLogTime(deps.clock ?? systemClock);
   const pretty = config.format === 'pretty' || (config.format === 'auto' && isTerminal);
-  const prettyLine = pretty ? createPrettyLine(isTerminal) : null;
+  const prettyLine = pretty ? createPrettyLine(isTerminal && hasColors()) : null;
   const writeLine = (line: string) => output.write(prettyLine === null ? line : prettyLine(line));
   // What was logged in the last milliseconds before a crash is what matters most.
   process.on('exit', output.flush);
@@ -45,6 +45,11 @@ export function createLogger(config: Pick<LogConfig, 'level' | 'format'>, deps: 
       await output.close(deadlineMs);
     },
   };
+}
+
+/** Node honours `NO_COLOR` and its relatives here; a stream that is no terminal does not have the function. */
+function hasColors(): boolean {
+  return process.stdout.hasColors?.() ?? true;
 }
 
 function createPino(level: string, log: Pick<Logger, 'time' | 'writeLine'>): Pino {

@@ -4,7 +4,7 @@ import { prettyFactory } from 'pino-pretty';
 /** A function from a JSON line to a line for people. */
 export function createPrettyLine(colorize: boolean): (line: string) => string {
   const pretty = prettyFactory({
-    colorize: colorize && process.env.NO_COLOR === undefined,
+    colorize,
     messageKey: 'event',
     translateTime: 'SYS:HH:MM:ss.l',
     hideObject: true,

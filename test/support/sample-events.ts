@@ -48,6 +48,7 @@ export const sampleEvents: { readonly [Name in EventName]: Events[Name] } = {
     code: 'ERR_UPSTREAM_UNREACHABLE',
     cause: 'ECONNREFUSED',
   },
+  'provider.metadata-refused': { provider: 'main', reason: 'token_endpoint is on another host' },
   'header.omitted': { requestId: 'r-1', route: '/**', header: 'x-groups', reason: 'too-long' },
   'request.crashed': { requestId: 'r-1', error: 'TypeError', stack: 'at carry (carry.ts:1:2)' },
   'process.started': { version: '0.1.0', address: '127.0.0.1:8080', admin: null },
