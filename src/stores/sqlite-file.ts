@@ -58,7 +58,10 @@ export function openSqliteFile(options: SqliteFileOptions): DatabaseSync {
 function prepareFile(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return createFile(path);
+  if (found === undefined) {
+    createFile(path);
+    return;
+  }
   if (!found.isFile()) throw storeFailure(path, 'cannot-open', 'is not a file');
   if ((found.mode & 0o077) !== 0 && found.uid === process.getuid?.()) chmodSync(path, 0o600);
 }
@@ -74,7 +77,7 @@ function createFile(path: string): void {
 }
 
 function useWriteAheadLog(database: DatabaseSync, path: string): void {
-  const mode = retryWhileBusy(() => database.prepare('PRAGMA journal_mode = WAL').get()?.['journal_mode']);
+  const mode = retryWhileBusy(() => database.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode);
   if (mode !== 'wal') {
     throw storeFailure(
       path,
@@ -99,7 +102,7 @@ function prepareSchema(database: DatabaseSync, path: string): void {
 }
 
 function isEmpty(database: DatabaseSync): boolean {
-  const tables = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.['tables'];
+  const tables = database.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.tables;
   return tables === 0 && pragma(database, 'user_version') === 0 && pragma(database, 'application_id') === 0;
 }
 

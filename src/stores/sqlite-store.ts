@@ -45,10 +45,10 @@ export function createSqliteStore(options: SqliteFileOptions, deps: { readonly c
     delete: (key) =>
       attempt(() => {
         const row = statements.delete.get(key);
-        return row !== undefined && Number(row['expiresAt']) > clock.now();
+        return row !== undefined && Number(row.expiresAt) > clock.now();
       }),
     count: (prefix) =>
-      attempt(() => Number(statements.count.get(prefix, endOfPrefix(prefix), clock.now())?.['records'])),
+      attempt(() => Number(statements.count.get(prefix, endOfPrefix(prefix), clock.now())?.records)),
     sweep: (limit) => attempt(() => Number(statements.sweep.run(clock.now(), limit).changes)),
     close() {
       if (database.isOpen) attempt(() => database.close());
@@ -82,7 +82,7 @@ function prepare(database: DatabaseSync): Statements {
 }
 
 function versionOf(row: Record<string, unknown> | undefined): number | null {
-  return row === undefined ? null : Number(row['version']);
+  return row === undefined ? null : Number(row.version);
 }
 
 /** The first key after all that begin with `prefix`; keys are ASCII. */

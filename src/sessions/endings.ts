@@ -1,0 +1,64 @@
+/**
+ * The end of a session in this process: it leaves the cache, everything that holds on to it is told, and it is
+ * remembered for a while, so that an answer of the store that is still on its way cannot bring it back.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { Emit } from '../core/events.ts';
+import type { Holds } from './holds.ts';
+import type { SessionCache } from './session-cache.ts';
+import { sessionLogId } from './session-cookie.ts';
+import type { SessionEndReason } from './sessions.ts';
+
+export interface Endings {
+  /** Ends the session of `key` here and tells of it. */
+  end(key: string, reason: SessionEndReason): void;
+  /** The same for a session that somebody else ended, who has told of it already. */
+  forget(key: string): void;
+  /** Why the session of `key` ended lately, or null. */
+  find(key: string): SessionEndReason | null;
+  /** Lets go of endings that nothing can be under way for any more. */
+  purge(): void;
+}
+
+export interface EndingsDeps {
+  readonly cache: SessionCache;
+  readonly holds: Holds;
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
+/** Milliseconds; no call to a store takes so long. */
+const remembered = 60_000;
+
+export function createEndings({ cache, holds, clock, emit }: EndingsDeps): Endings {
+  const ended = new Map<string, { readonly reason: SessionEndReason; readonly at: number }>();
+
+  const leave = (key: string, reason: SessionEndReason): boolean => {
+    if (ended.has(key)) return false;
+    ended.set(key, { reason, at: clock.monotonic() });
+    const live = cache.findByKey(key);
+    if (live !== null) {
+      live.ended = reason;
+      cache.remove(live);
+    }
+    holds.end(key, reason);
+    return true;
+  };
+
+  return {
+    end(key, reason) {
+      if (leave(key, reason)) emit('session.ended', { session: sessionLogId(key), reason });
+    },
+    forget(key) {
+      leave(key, 'logout');
+    },
+    find: (key) => ended.get(key)?.reason ?? null,
+    purge() {
+      const before = clock.monotonic() - remembered;
+      for (const [key, { at }] of ended) {
+        if (at > before) return;
+        ended.delete(key);
+      }
+    },
+  };
+}

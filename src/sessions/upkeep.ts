@@ -1,0 +1,184 @@
+/**
+ * What has to be done for open sessions besides answering: sliding, refreshing, writing back, and a look at those that
+ * something holds on to. One coarse timer for all of them; none of it is tied to a request.
+ */
+import type { Clock, RandomBytes } from '../core/clock.ts';
+import type { Emit } from '../core/events.ts';
+import type { Session } from '../core/session.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import type { Store } from '../stores/store.ts';
+import type { Endings } from './endings.ts';
+import type { Holds } from './holds.ts';
+import { type Limits, limitReached } from './limits.ts';
+import { type LiveSession, mendTimes, renewAnswer, renewCalm, timesOf } from './live-session.ts';
+import { createRefresher } from './refresh.ts';
+import type { SessionCache } from './session-cache.ts';
+import { createSessionWriter } from './session-writer.ts';
+import type { SessionEndReason } from './sessions.ts';
+
+export interface Upkeep {
+  /** Notes activity. */
+  touch(live: LiveSession, now: number): void;
+  /**
+   * Whatever is due before a session may answer. Null: nothing to wait for. Throws, or rejects with,
+   * `ERR_PROVIDER_UNAVAILABLE` when its token has expired and could not be renewed.
+   */
+  attend(live: LiveSession, slide: boolean): Promise<void> | null;
+  /** To be called when the record or the tokens of a session have changed. */
+  changed(live: LiveSession): void;
+  /** Writes the session back, soon and in the background. */
+  persist(live: LiveSession): void;
+  /** Ends a session that is over anyway, and removes its record if the store is there. */
+  discard(key: string, reason: SessionEndReason): void;
+  /** Waits for refreshes and writes that are under way, so that no rotated token is lost. */
+  close(): Promise<void>;
+}
+
+export interface UpkeepOptions {
+  readonly limits: Limits;
+  /** Milliseconds before its expiry that a token is renewed. */
+  readonly before: number;
+  /** Milliseconds. */
+  readonly lookEvery: number;
+}
+
+export interface UpkeepDeps {
+  readonly store: Store;
+  readonly keyRing: KeyRing;
+  readonly cache: SessionCache;
+  readonly holds: Holds;
+  readonly endings: Endings;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly emit: Emit;
+}
+
+/** Milliseconds after a failed write in which the store is left alone. */
+const writeBackOff = 2000;
+
+export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
+  const { limits } = options;
+  const { store, cache, holds, endings, clock } = deps;
+  const writer = createSessionWriter({ store, keyRing: deps.keyRing, limits });
+  const pending = new Set<Promise<unknown>>();
+  const unsaved = new Set<LiveSession>();
+
+  const refresher = createRefresher({
+    writer,
+    before: options.before,
+    clock,
+    random: deps.random,
+    emit: deps.emit,
+    onChanged: (live) => changed(live),
+    onGone: (live) => endings.forget(live.key),
+    onUnsaved(live) {
+      live.unsaved = true;
+      unsaved.add(live);
+      live.saveNotBefore = clock.monotonic() + writeBackOff;
+    },
+    async onRejected(live) {
+      await store.delete(live.key);
+      endings.end(live.key, 'refresh-rejected');
+    },
+  });
+
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    if (pending.has(work)) return work;
+    pending.add(work);
+    const done = () => pending.delete(work);
+    work.then(done, done);
+    return work;
+  };
+
+  const changed = (live: LiveSession): void => {
+    refresher.schedule(live);
+    renewAnswer(live, limits);
+    renewCalm(live, limits);
+  };
+
+  const touch = (live: LiveSession, now: number): void => {
+    live.lastSeenAt = now;
+    renewAnswer(live, limits);
+  };
+
+  const write = async (live: LiveSession): Promise<void> => {
+    try {
+      if ((await writer.save(live)) === 'gone') endings.forget(live.key);
+      else changed(live);
+      live.unsaved = false;
+      unsaved.delete(live);
+    } catch {
+      live.saveNotBefore = clock.monotonic() + writeBackOff;
+    }
+  };
+
+  const persist = (live: LiveSession): void => {
+    if (live.saving !== null || live.refreshing !== null || clock.monotonic() < live.saveNotBefore) return;
+    void track(write(live));
+  };
+
+  const refreshed = async (live: LiveSession): Promise<void> => {
+    await track(refresher.refresh(live));
+    if (live.ended === null && isDead(live)) throw refresher.failure(live);
+  };
+
+  /** Past its end, and the provider could not be asked for another one. */
+  const isDead = (live: LiveSession): boolean =>
+    live.refreshError !== null && clock.now() >= live.record.tokens.accessTokenExpiresAt;
+
+  const discard = (key: string, reason: SessionEndReason): void => {
+    endings.end(key, reason);
+    void track(removeRecord(key));
+  };
+
+  const removeRecord = async (key: string): Promise<void> => {
+    try {
+      await store.delete(key);
+    } catch {
+      // It has expired or cannot be read: it opens nothing, and the sweeper takes it.
+    }
+  };
+
+  const look = (): void => {
+    for (const session of holds.sessions()) {
+      const reason = limitReached(timesOfHeld(session), limits, clock.now());
+      if (reason !== null) discard(session.key, reason);
+    }
+    for (const live of unsaved) persist(live);
+    endings.purge();
+  };
+
+  const timesOfHeld = (session: Session) => {
+    const live = cache.findByKey(session.key);
+    return live === null ? session : timesOf(live);
+  };
+
+  const timer = setInterval(look, options.lookEvery);
+  timer.unref();
+
+  return {
+    touch,
+    changed,
+    persist,
+    discard,
+    attend(live, slide) {
+      const now = clock.now();
+      mendTimes(live, now);
+      if (slide) touch(live, now);
+      if (slide && now - live.saved.record.lastSeenAt >= limits.slideEvery) persist(live);
+      renewCalm(live, limits);
+      if (!refresher.isDue(live, now)) {
+        if (isDead(live)) throw refresher.failure(live);
+        return null;
+      }
+      if (refresher.isSpent(live, now)) return refreshed(live);
+      void track(refresher.refresh(live));
+      return null;
+    },
+    async close() {
+      clearInterval(timer);
+      while (pending.size > 0) await Promise.allSettled(pending);
+      await Promise.allSettled([...unsaved].map(write));
+    },
+  };
+}
