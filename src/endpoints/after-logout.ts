@@ -1,10 +1,12 @@
 /**
  * Remembers where a logout shall lead while the browser is at the provider. `post_logout_redirect_uri` has to be
- * registered exactly, so the target waits in a short-lived cookie that only the signed-out path ever sees. It is
- * judged again when it is used, so a forged one leads nowhere new (LO-045).
+ * registered exactly, so the target waits in a short-lived cookie. It is judged again when it is used, so a forged one
+ * leads nowhere new (LO-045).
  */
 import type { RequestHead } from '../core/request-head.ts';
-import { readCookie } from './read-cookie.ts';
+import { createCookieReader } from '../sessions/cookie-header.ts';
+import { serializeSetCookie } from '../sessions/set-cookie.ts';
+import type { OwnCookieNames } from './context.ts';
 
 const maximumAgeSeconds = 300;
 /** Browsers drop a cookie over 4096 bytes; a target that does not fit is not remembered. */
@@ -18,20 +20,20 @@ export interface AfterLogout {
   clear(): string;
 }
 
-/** `path`: of the signed-out page. */
-export function createAfterLogout(name: string, path: string, secure: boolean): AfterLogout {
-  const attributes = `; Path=${path}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+export function createAfterLogout(names: OwnCookieNames): AfterLogout {
+  const name = `${names.session}-after-logout`;
+  const readCookie = createCookieReader(name);
+  const write = (value: string, maxAge: number) =>
+    serializeSetCookie({ name, value, sameSite: 'lax', secure: names.secure, maxAge });
   return {
     remember(target) {
       const value = Buffer.from(target).toString('base64url');
-      return value.length > maximumLength
-        ? null
-        : `${name}=${value}${attributes}; Max-Age=${maximumAgeSeconds}`;
+      return value.length > maximumLength ? null : write(value, maximumAgeSeconds);
     },
     recall(head) {
-      const value = readCookie(head, name);
-      return value === null ? null : Buffer.from(value, 'base64url').toString();
+      const value = readCookie(head.headers);
+      return typeof value === 'string' ? Buffer.from(value, 'base64url').toString() : null;
     },
-    clear: () => `${name}=${attributes}; Max-Age=0`,
+    clear: () => write('', 0),
   };
 }

@@ -5,9 +5,11 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { RequestHead } from '../core/request-head.ts';
-import { readCookie } from './read-cookie.ts';
+import { createCookieReader } from '../sessions/cookie-header.ts';
+import { serializeSetCookie } from '../sessions/set-cookie.ts';
+import type { OwnCookieNames } from './context.ts';
 
-/** So many successes in a row, none longer than this before the next login, make a loop. */
+/** So many successes in a row, none longer than this before the next one or the next login, make a loop. */
 const limit = 3;
 const windowSeconds = 60;
 
@@ -20,12 +22,15 @@ export interface BounceCounter {
   clear(): string;
 }
 
-export function createBounceCounter(name: string, secure: boolean, clock: Clock): BounceCounter {
+export function createBounceCounter(names: OwnCookieNames, clock: Clock): BounceCounter {
+  const readCookie = createCookieReader(names.bounce);
   const seconds = () => Math.floor(clock.now() / 1000);
-  const attributes = `; Path=/; HttpOnly${secure ? '; Secure' : ''}`;
+  const write = (value: string, sameSite: 'lax' | 'none', maxAge: number) =>
+    serializeSetCookie({ name: names.bounce, value, sameSite, secure: names.secure, maxAge });
 
   function read(head: RequestHead): number {
-    const match = /^(\d{1,2})-(\d{1,12})$/.exec(readCookie(head, name) ?? '');
+    const value = readCookie(head.headers);
+    const match = typeof value === 'string' ? /^(\d)-(\d{1,12})$/.exec(value) : null;
     if (match === null) return 0;
     const age = seconds() - Number(match[2]);
     return age >= 0 && age <= windowSeconds ? Number(match[1]) : 0;
@@ -33,11 +38,8 @@ export function createBounceCounter(name: string, secure: boolean, clock: Clock)
 
   return {
     isLooping: (head) => read(head) >= limit,
-    count(head, sameSite) {
-      const value = `${Math.min(read(head) + 1, limit)}-${seconds()}`;
-      const site = sameSite === 'none' ? 'None' : 'Lax';
-      return `${name}=${value}${attributes}; SameSite=${site}; Max-Age=${windowSeconds}`;
-    },
-    clear: () => `${name}=${attributes}; SameSite=Lax; Max-Age=0`,
+    count: (head, sameSite) =>
+      write(`${Math.min(read(head) + 1, limit)}-${seconds()}`, sameSite, windowSeconds),
+    clear: () => write('', 'lax', 0),
   };
 }

@@ -2,11 +2,14 @@
 import type { Clock, RandomBytes } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import type { Provider, Providers } from '../oidc/provider.ts';
+import type { CookieNames } from '../sessions/cookie-names.ts';
 import type { LoginTransactions, Sessions } from '../sessions/sessions.ts';
 import type { AfterLogout } from './after-logout.ts';
 import type { BounceCounter } from './bounce.ts';
 import type { EndpointsConfig } from './endpoints-config.ts';
 import type { ReturnTo } from './return-to.ts';
+
+export type OwnCookieNames = Pick<CookieNames, 'session' | 'bounce' | 'secure'>;
 
 export interface EndpointDeps {
   /** Scheme and host of everything that is emitted; never taken from a request (RD-024). */
@@ -15,7 +18,7 @@ export interface EndpointDeps {
   readonly providers: Providers;
   readonly sessions: Sessions;
   readonly transactions: LoginTransactions;
-  readonly cookieNames: { readonly bounce: string };
+  readonly cookieNames: OwnCookieNames;
   /** `SameSite` of the session cookie: `strict` needs a page between the provider and the application (SC-045). */
   readonly sessionSameSite: 'lax' | 'strict';
   readonly clock: Clock;

@@ -43,17 +43,13 @@ function createContext(config: EndpointsConfig, deps: EndpointDeps): EndpointCon
   if (provider === undefined) throw new TypeError('createEndpoints needs a provider');
   const ownPaths = [config.prefix, ...Object.values(config.paths)];
   const returnTo = createReturnTo(deps.publicUrl, ownPaths, config.returnTo);
-  const secure = deps.publicUrl.protocol === 'https:';
   return {
     ...deps,
     config,
     provider,
     returnTo,
-    bounces: createBounceCounter(deps.cookieNames.bounce, secure, deps.clock),
-    afterLogout: createAfterLogout(afterLogoutName(deps.cookieNames.bounce), config.paths.signedOut, secure),
+    bounces: createBounceCounter(deps.cookieNames, deps.clock),
+    afterLogout: createAfterLogout(deps.cookieNames),
     home: returnTo.resolve(null),
   };
 }
-
-/** Not `__Host-`, which would have to be sent to every path. */
-const afterLogoutName = (bounce: string) => `${bounce.replace(/^__Host-/, '')}-after-logout`;

@@ -11,8 +11,9 @@ import type { RequestHead } from '../../src/core/request-head.ts';
 import type { Session } from '../../src/core/session.ts';
 import { createEndpoints } from '../../src/endpoints/create-endpoints.ts';
 import { type EndpointsConfig, endpointsSchema } from '../../src/endpoints/endpoints-config.ts';
-import { readCookie } from '../../src/endpoints/read-cookie.ts';
 import type { LoginParameters, LoginSecrets, Provider, SignedIn } from '../../src/oidc/provider.ts';
+import { createCookieReader } from '../../src/sessions/cookie-header.ts';
+import { createCookieNames } from '../../src/sessions/cookie-names.ts';
 import type { LoginTransaction, LoginTransactions, Sessions } from '../../src/sessions/sessions.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createHead } from './heads.ts';
@@ -28,6 +29,12 @@ export const secretTokens = {
   refreshToken: 'secret-refresh-token',
   idToken: 'secret-id-token',
 } as const;
+
+/** One value or null, as the endpoints' own readers take it. */
+function readCookie(head: RequestHead, name: string): string | null {
+  const value = createCookieReader(name)(head.headers);
+  return typeof value === 'string' ? value : null;
+}
 
 export interface ScriptedProvider extends Provider {
   readonly asked: { secrets: LoginSecrets; parameters: LoginParameters }[];
@@ -202,17 +209,18 @@ export type EmittedEvent = { [Name in EventName]: { name: Name; event: Events[Na
 
 export function createGate(options: GateOptions = {}) {
   const clock = createFakeClock();
+  const publicUrl = new URL(options.publicUrl ?? publicOrigin);
   const providers = options.providers ?? [createScriptedProvider()];
   const sessions = createMapSessions(clock);
   const transactions = createMapTransactions(clock);
   const events: EmittedEvent[] = [];
   const config: EndpointsConfig = endpointsSchema.parse(options.config ?? {});
   const table = createEndpoints(config, {
-    publicUrl: new URL(options.publicUrl ?? publicOrigin),
+    publicUrl,
     providers: new Map(providers.map((provider) => [provider.name, provider])),
     sessions,
     transactions,
-    cookieNames: { bounce: bounceCookie },
+    cookieNames: createCookieNames({ cookie: { name: 'sallyport', sameSite: 'lax' } }, publicUrl),
     sessionSameSite: options.sessionSameSite ?? 'lax',
     clock,
     random: (count) => randomBytes(count),
