@@ -54,7 +54,9 @@ function codeFor(cause: string, stage: Stage): ErrorCode {
 /** The library's code for the log: bounded, and never an address. */
 export function failureCause(error: unknown): string {
   if (error instanceof SallyportError) return error.detail ?? error.code;
-  const code = (error as { code?: unknown } | null)?.code;
+  const { code, name } = (error ?? {}) as { code?: unknown; name?: unknown };
+  // The one error of undici that may come without a code: its parser could not read the answer.
+  if (code === undefined && name === 'HTTPParserError') return 'HPE_INVALID';
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : 'NO_CODE';
 }
 
