@@ -46,6 +46,7 @@ export function createCarrier(clusters: Clusters, deps: CarrierDeps): Carrier {
   const buildHead = createOutgoingHead(deps);
   const longLived = new Set<() => void>();
   let inFlight = 0;
+  let closed: Promise<void> | null = null;
   const context: CarrierContext = {
     clock: deps.clock,
     emit: deps.emit,
@@ -82,7 +83,9 @@ export function createCarrier(clusters: Clusters, deps: CarrierDeps): Carrier {
     inFlight: () => inFlight,
     async close(deadlineMs) {
       for (const end of [...longLived]) end();
-      await closeTargets([...byName.values()], deadlineMs);
+      // The door closes it at the end of a drain, and so does whoever owns it: the pools take that once only.
+      closed ??= closeTargets([...byName.values()], deadlineMs);
+      await closed;
     },
   };
 
