@@ -1,6 +1,6 @@
 /**
- * Renews access tokens before they expire: one refresh for a session however many requests wait, tied to none of them,
- * and its result is written down before anybody uses it.
+ * Renews access tokens before they expire: one refresh for a session however many requests wait, and tied to none of
+ * them. Nobody waits while the old token is still good; whoever waits goes on when the new one has been written down.
  */
 import type { Clock, RandomBytes } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';

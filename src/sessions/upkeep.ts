@@ -140,17 +140,21 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
   };
 
   const look = (): void => {
+    const now = clock.now();
     for (const session of holds.sessions()) {
-      const reason = limitReached(timesOfHeld(session), limits, clock.now());
+      const reason = limitReached(timesOfHeld(session, now), limits, now);
       if (reason !== null) discard(session.key, reason);
     }
     for (const live of unsaved) persist(live);
     endings.purge();
   };
 
-  const timesOfHeld = (session: Session) => {
+  /** A connection that is held open is not activity: only requests move these times. */
+  const timesOfHeld = (session: Session, now: number) => {
     const live = cache.findByKey(session.key);
-    return live === null ? session : timesOf(live);
+    if (live === null) return session;
+    mendTimes(live, now);
+    return timesOf(live);
   };
 
   const timer = setInterval(look, options.lookEvery);
@@ -165,7 +169,8 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
       const now = clock.now();
       mendTimes(live, now);
       if (slide) touch(live, now);
-      if (slide && now - live.saved.record.lastSeenAt >= limits.slideEvery) persist(live);
+      // Both ways: after the wall clock went back the time in the store is wrong as well.
+      if (slide && Math.abs(now - live.saved.record.lastSeenAt) >= limits.slideEvery) persist(live);
       renewCalm(live, limits);
       if (!refresher.isDue(live, now)) {
         if (isDead(live)) throw refresher.failure(live);
