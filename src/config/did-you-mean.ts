@@ -2,7 +2,7 @@
 
 /** Null when nothing is near enough to be worth proposing. */
 export function didYouMean(word: string, known: Iterable<string>): string | null {
-  const limit = Math.max(1, Math.floor(word.length / 3));
+  const limit = Math.min(4, Math.max(1, Math.floor(word.length / 3)));
   let best: string | null = null;
   let bestDistance = limit + 1;
   for (const candidate of known) {

@@ -139,7 +139,7 @@ function showValue(path: Path, { schema, data }: IssueContext): string | null {
   const value = valueAt(data, path);
   if (Array.isArray(value)) return value.length === 0 ? '[]' : 'a list';
   if (isMapping(value)) return 'a mapping';
-  if (typeof value === 'string') return shorten(JSON.stringify(value.replace(/(:\/\/)[^/@]*@/g, '$1…@')));
+  if (typeof value === 'string') return shorten(JSON.stringify(value.replace(/(:\/\/)[^/]*@/g, '$1…@')));
   return typeof value === 'number' || typeof value === 'boolean' || value === null ? String(value) : null;
 }
 

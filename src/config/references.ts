@@ -11,7 +11,7 @@ export interface ReferenceContext {
   readonly report: (path: Path, reason: string) => void;
 }
 
-/** No secret is longer; a reference to a device or a log file must not fill the memory. */
+/** No secret is longer; a reference to a log file must not fill the memory, and one to a device never ends. */
 const largestFile = 64 * 1024;
 
 /** What stands in for a reference that failed, so that it is reported once. */
@@ -62,8 +62,9 @@ function fromEnvironment(name: string, { env }: ReferenceContext, fail: (reason:
 function fromFile(name: string, { directory }: ReferenceContext, fail: (reason: string) => string): string {
   const file = resolve(directory, name);
   try {
-    const { size } = statSync(file);
-    if (size > largestFile) return fail(`the file ${file} is larger than 64 KiB`);
+    const stat = statSync(file);
+    if (!stat.isFile()) return fail(`the file ${file} is no regular file`);
+    if (stat.size > largestFile) return fail(`the file ${file} is larger than 64 KiB`);
     const text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
     return text === '' ? fail(`the file ${file} is empty`) : text;
   } catch (error) {

@@ -39,7 +39,6 @@ const failed = (reason: string, position: Position | null = null): SourceResult 
 
 /** Sentences of our own: those of the libraries may quote the text, and with it a secret. */
 const yamlReasons: Partial<Record<ErrorCode, string>> = {
-  BAD_ALIAS: 'names an anchor that is not there',
   BAD_INDENT: 'is not indented like what it belongs to',
   BAD_DQ_ESCAPE: 'has an escape sequence that is not known',
   BLOCK_AS_IMPLICIT_KEY: 'has a mapping where a simple value is expected; is a value in need of quotes?',
@@ -56,7 +55,7 @@ function readYaml(text: string): SourceResult {
     schema: 'core',
     stringKeys: true,
     prettyErrors: false,
-    logLevel: 'silent',
+    logLevel: 'error',
     lineCounter: lines,
   });
   const problems = [...document.errors, ...document.warnings].map(({ code, pos }) => ({
@@ -68,7 +67,7 @@ function readYaml(text: string): SourceResult {
   try {
     return { ok: true, data: document.toJS(), locate: (path) => locate(document, lines, path) };
   } catch {
-    return failed('repeats itself through aliases more often than a configuration should');
+    return failed('names an anchor that is not there, or repeats itself through aliases too often');
   }
 }
 
@@ -82,11 +81,17 @@ function readJson(text: string): SourceResult {
   try {
     JSON.parse(text);
   } catch (error) {
-    const offset = /at position (\d+)/.exec((error as Error).message)?.[1];
-    return failed('is not valid JSON', positionIn(text, offset === undefined ? text.length : Number(offset)));
+    return failed('is not valid JSON', jsonErrorPosition(text, (error as Error).message));
   }
   // Outside of strings a tab is white space in JSON, and never stands inside of one.
   return readYaml(text.replaceAll('\t', ' '));
+}
+
+/** Read from the message, the only place that has it; the message itself quotes the text and goes no further. */
+function jsonErrorPosition(text: string, message: string): Position | null {
+  const offset = /at position (\d+)/.exec(message)?.[1];
+  if (offset !== undefined) return positionIn(text, Number(offset));
+  return message.startsWith('Unexpected end') ? positionIn(text, text.length) : null;
 }
 
 function readToml(text: string): SourceResult {
