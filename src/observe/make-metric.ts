@@ -5,18 +5,26 @@ import { type MetricDefinition, type MetricName, metricTable } from './metric-ta
 /** A gauge whose value is asked for at each scrape. */
 export type Collect = () => number | Promise<number>;
 
-export function makeCounter(registry: Registry, name: MetricName): Counter {
-  return new Counter(settings(registry, name));
-}
-
-/** A counter over something that counts by itself. */
-export function makeCollectedCounter(registry: Registry, name: MetricName, value: () => number): Counter {
+/** `collect`, when given, brings the counter up to date at each scrape: for something that counts by itself. */
+export function makeCounter(
+  registry: Registry,
+  name: MetricName,
+  collect?: (counter: Counter) => void,
+): Counter {
+  if (collect === undefined) return new Counter(settings(registry, name));
   return new Counter({
     ...settings(registry, name),
     collect() {
-      this.reset();
-      this.inc(value());
+      collect(this);
     },
+  });
+}
+
+/** A counter without labels over a number that only grows. */
+export function makeCollectedCounter(registry: Registry, name: MetricName, value: () => number): Counter {
+  return makeCounter(registry, name, (counter) => {
+    counter.reset();
+    counter.inc(value());
   });
 }
 

@@ -1,4 +1,7 @@
-/** `request.finished` → counters and a histogram. It runs for every request, so each series is looked up once and kept. */
+/**
+ * `request.finished` → counters and a histogram. It runs for every request, so requests are counted in plain numbers and
+ * become a metric when somebody scrapes; the library's own counter would hash its labels each time.
+ */
 import type { Registry } from 'prom-client';
 import type { Events } from '../core/events.ts';
 import { createBoundedLabel } from './bounded-label.ts';
@@ -6,20 +9,20 @@ import { makeCounter, makeHistogram } from './make-metric.ts';
 
 interface RouteSeries {
   readonly observe: (seconds: number) => void;
-  /** By decision, then by class of status. */
-  readonly counts: Map<string, (() => void)[]>;
+  /** By decision, then by class of status: how many. */
+  readonly counts: Map<string, number[]>;
 }
 
 const statusClasses = ['other', '1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 
 export function createRequestMetrics(registry: Registry): (event: Events['request.finished']) => void {
-  const requests = makeCounter(registry, 'sallyport_requests_total');
   const durations = makeHistogram(registry, 'sallyport_request_duration_seconds');
   const errors = makeCounter(registry, 'sallyport_request_errors_total');
   const aborted = makeCounter(registry, 'sallyport_requests_aborted_total');
   const routeLabel = createBoundedLabel(2000);
   const decisionLabel = createBoundedLabel(64);
   const routes = new Map<string, RouteSeries>();
+  registerRequests(registry, routes);
 
   const seriesOf = (route: string): RouteSeries => {
     const label = routeLabel(route);
@@ -30,14 +33,11 @@ export function createRequestMetrics(registry: Registry): (event: Events['reques
     }
     return series;
   };
-  const countsOf = (series: RouteSeries, route: string, decision: string): (() => void)[] => {
+  const countsOf = (series: RouteSeries, decision: string): number[] => {
     const label = decisionLabel(decision);
     let counts = series.counts.get(label);
     if (counts === undefined) {
-      counts = statusClasses.map((status) => {
-        const counter = requests.labels(routeLabel(route), label, status);
-        return () => counter.inc();
-      });
+      counts = statusClasses.map(() => 0);
       series.counts.set(label, counts);
     }
     return counts;
@@ -45,10 +45,25 @@ export function createRequestMetrics(registry: Registry): (event: Events['reques
   return (event) => {
     const route = event.route ?? '-';
     const series = routes.get(route) ?? seriesOf(route);
-    const counts = series.counts.get(event.decision) ?? countsOf(series, route, event.decision);
-    (counts[Math.floor(event.status / 100)] ?? (counts[0] as () => void))();
+    const counts = series.counts.get(event.decision) ?? countsOf(series, event.decision);
+    const status = Math.floor(event.status / 100);
+    const index = status >= 1 && status <= 5 ? status : 0;
+    counts[index] = (counts[index] as number) + 1;
     series.observe(event.durationMs / 1000);
     if (event.error !== null) errors.inc({ code: event.error });
     if (event.aborted) aborted.inc();
   };
+}
+
+function registerRequests(registry: Registry, routes: ReadonlyMap<string, RouteSeries>): void {
+  makeCounter(registry, 'sallyport_requests_total', (counter) => {
+    counter.reset();
+    for (const [route, { counts }] of routes) {
+      for (const [decision, byStatus] of counts) {
+        for (const [index, count] of byStatus.entries()) {
+          if (count > 0) counter.inc({ route, decision, status: statusClasses[index] as string }, count);
+        }
+      }
+    }
+  });
 }
