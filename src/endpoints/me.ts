@@ -6,7 +6,7 @@ import { jsonAnswer } from './answers.ts';
 import { type EndpointContext, loginUrl, ownUrl } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readQuery, single } from './form.ts';
-import { problemResponse } from './problem.ts';
+import { problemResponse, sessionChallenge } from './problem.ts';
 import { mayRead } from './same-origin.ts';
 
 /** What `me` answers. Times are ISO 8601 in UTC, as `new Date()` reads and `toISOString` writes them. */
@@ -82,7 +82,7 @@ function nobody(context: EndpointContext, head: RequestHead, setCookies: SetCook
       requestId: head.id,
       loginUrl: loginUrl(context, null),
     },
-    { setCookies },
+    { setCookies, headers: sessionChallenge },
   );
 }
 

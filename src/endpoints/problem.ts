@@ -14,6 +14,9 @@ export interface Problem {
   readonly loginUrl?: string;
 }
 
+/** What a 401 has to carry (RFC 9110 section 15.5.2); a scheme that no browser asks a password for. */
+export const sessionChallenge: readonly string[] = ['www-authenticate', 'Cookie realm="sallyport"'];
+
 export interface ProblemOptions {
   /** For logs and metrics; the code itself when absent. */
   readonly reason?: string;

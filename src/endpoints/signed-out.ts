@@ -1,22 +1,43 @@
 /** `GET signed-out`: where a logout ends, here or back from the provider. Public; changes no session (LO-044). */
-import { signedOutPage } from '../pages/signed-out-page.ts';
+import type { Authentication } from '../core/authentication.ts';
+import type { Respond } from '../core/decision.ts';
+import type { RequestHead } from '../core/request-head.ts';
+import { signedOutPage, stillSignedInPage } from '../pages/signed-out-page.ts';
 import { pageAnswer, redirectAnswer } from './answers.ts';
-import { type EndpointContext, loginUrl } from './context.ts';
+import { type EndpointContext, loginUrl, ownUrl } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readQuery, single } from './form.ts';
 
 /**
  * Leads on to what the logout asked for, if this browser remembers something; otherwise a page. Nothing is taken from
  * the query but `local=1`, which chooses a sentence: the provider was not told (LO-041). `state` is not ours (LO-045).
+ * Fails with `ERR_STORE_UNAVAILABLE` when it cannot tell whether the session that the browser shows has ended.
  */
 export function createSignedOut(context: EndpointContext): Endpoint {
+  const { sessions, afterLogout, returnTo } = context;
   return async (head) => {
-    const remembered = context.afterLogout.recall(head);
-    const target = remembered === null ? null : context.returnTo.accept(remembered);
-    const setCookies = remembered === null ? [] : [context.afterLogout.clear()];
+    const authentication = await sessions.authenticate(head, { slide: false });
+    if (authentication.kind === 'session') return stillSignedIn(context, authentication);
+    const remembered = afterLogout.recall(head);
+    const forget = remembered === null ? [] : [afterLogout.clear()];
+    const setCookies =
+      authentication.kind === 'rejected' ? [...authentication.setCookies, ...forget] : forget;
+    const target = remembered === null ? null : returnTo.accept(remembered);
     if (target !== null) return redirectAnswer(target, { reason: 'signed-out', setCookies });
-    const providerSessionMayLive = single(readQuery(head), 'local') === '1';
-    const page = signedOutPage({ loginUrl: loginUrl(context, null), providerSessionMayLive });
-    return pageAnswer(page, { status: 200, reason: 'signed-out', setCookies });
+    return pageAnswer(signedOut(context, head), { status: 200, reason: 'signed-out', setCookies });
   };
+}
+
+function signedOut(context: EndpointContext, head: RequestHead) {
+  const providerSessionMayLive = single(readQuery(head), 'local') === '1';
+  return signedOutPage({ loginUrl: loginUrl(context, null), providerSessionMayLive });
+}
+
+function stillSignedIn(
+  context: EndpointContext,
+  { session, setCookies }: Extract<Authentication, { kind: 'session' }>,
+): Respond {
+  const logoutUrl = ownUrl(context, context.config.paths.logout);
+  const page = stillSignedInPage({ logoutUrl, homeUrl: context.home });
+  return pageAnswer(page, { status: 200, reason: 'still-signed-in', setCookies, session });
 }

@@ -20,3 +20,18 @@ export function signedOutPage(props: SignedOutPageProps): Html {
     actions: linkButton(props.loginUrl, 'Sign in again', 'main'),
   });
 }
+
+export interface StillSignedInPageProps {
+  readonly logoutUrl: string;
+  readonly homeUrl: string;
+}
+
+/** For whoever comes to the signed-out address with a live session: never say that it has ended (SC-046). */
+export function stillSignedInPage(props: StillSignedInPageProps): Html {
+  return layout({
+    title: 'You are still signed in',
+    tone: 'calm',
+    body: html`<p>Your session on this site goes on.</p>`,
+    actions: html`${linkButton(props.homeUrl, 'Continue', 'main')}${linkButton(props.logoutUrl, 'Sign out', 'quiet')}`,
+  });
+}

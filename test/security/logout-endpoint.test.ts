@@ -94,6 +94,16 @@ test('LO-044, LO-045: the signed-out page takes nothing from a state and changes
   assert.equal(browser.jar.get(sessionCookie), key);
 });
 
+test('SC-046: the signed-out page never tells a person with a live session that it has ended', async () => {
+  const { browser } = await signedInGate();
+  const page = await browser.visit('/.auth/signed-out');
+  assert.match(page.body, /<h1>You are still signed in<\/h1>/);
+  assert.doesNotMatch(page.body, /signed out|has ended/);
+  assert.match(page.body, /href="https:\/\/app\.test\/\.auth\/logout">Sign out</);
+  await logOut(browser);
+  assert.match((await browser.visit('/.auth/signed-out')).body, /<h1>You are signed out<\/h1>/);
+});
+
 test('LO-045: a planted after-logout cookie leads nowhere that a return target could not', async () => {
   const gate = createGate();
   const name = `${sessionCookie}-after-logout`;
