@@ -56,7 +56,7 @@ export abstract class GateExchange {
   abstract breakOff(error: SallyportError): void;
 
   start(): void {
-    if (this.released) return;
+    if (this.released || this.broken !== null) return;
     try {
       const decision = this.door.deps.decide(this.head, this.readBody);
       if (decision instanceof Promise) {
@@ -98,7 +98,7 @@ export abstract class GateExchange {
   }
 
   private proceed(decision: Decision): void {
-    if (this.settled || this.released) return;
+    if (this.settled || this.released || this.broken !== null) return;
     try {
       if (decision.kind === 'respond') {
         this.answer(decision, null, null);
@@ -112,7 +112,7 @@ export abstract class GateExchange {
   }
 
   protected failWith(thrown: unknown): void {
-    if (this.settled || this.released) return;
+    if (this.settled || this.released || this.broken !== null) return;
     const error = toSallyportError(thrown);
     if (!(thrown instanceof SallyportError)) {
       this.door.deps.emit('request.crashed', { requestId: this.head.id, ...describeCrash(thrown) });

@@ -150,8 +150,8 @@ function receive(connection: Connection, request: IncomingMessage, response: Doo
     response.exchange = exchange;
     response.on('finish', onResponseFinish);
     // What came with the head in one piece is parsed first: a body that is malformed from the start must not be
-    // announced to anybody, and a small one is there when an early answer is made.
-    if (exchange.hasBody) process.nextTick(startExchange, exchange);
+    // announced to anybody, and a small one is there when an early answer is made. (Ticks run between two chunks.)
+    if (exchange.hasBody) setImmediate(startExchange, exchange);
     else exchange.start();
   }
 }
