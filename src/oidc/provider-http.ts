@@ -2,6 +2,7 @@
  * One call to a provider: total deadline, bounded body, no redirects, no compression, no ambient proxy, guarded
  * connections. What comes back is small text; whatever goes wrong has a stable word and holds nothing of the answer.
  */
+import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import type { Clock, RandomBytes } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
@@ -83,13 +84,13 @@ export function createProviderHttp(
       signal,
     });
     if (statusCode >= 500 || statusCode === 429) {
-      body.destroy();
+      discard(body);
       const retryAfter = retryAfterSeconds(headers['retry-after'], clock.now());
       if (retryAfter !== null) holdOff.note(retryAfter);
       throw unavailable(`status-${statusCode}`, retryAfter);
     }
     if (headers['content-encoding'] !== undefined) {
-      body.destroy();
+      discard(body);
       throw new Refusal('response-encoded', 'response');
     }
     return {
@@ -135,6 +136,11 @@ function mayBeInward(config: ProviderConfig): (hostname: string, port: string) =
     hostname === issuer.hostname ||
     config.endpointHosts.includes(hostname) ||
     config.endpointHosts.includes(`${hostname}:${port}`);
+}
+
+/** Lets go of a body that nobody reads. Without a listener the abort would be an uncaught error. */
+function discard(body: Readable): void {
+  body.on('error', () => {}).destroy();
 }
 
 async function readText(body: AsyncIterable<Buffer>): Promise<string> {
