@@ -1,0 +1,79 @@
+/** The memory store's bound, the sweeper, and the store whose failures are heard. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SallyportError } from '../../../src/core/errors.ts';
+import { createMemoryStore } from '../../../src/stores/memory-store.ts';
+import { createObservedStore } from '../../../src/stores/observed-store.ts';
+import { createSweeper } from '../../../src/stores/sweeper.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
+import { until } from '../../support/session-fixture.ts';
+
+const value = Buffer.from('x');
+
+test('a full memory store makes room from what has expired, then refuses new keys and keeps the old', () => {
+  const clock = createFakeClock();
+  const store = createMemoryStore({ clock, maxEntries: 3 });
+  store.set('s:old', value, clock.now() + 10);
+  store.set('s:a', value, clock.now() + 1000);
+  store.set('s:b', value, clock.now() + 1000);
+  assert.throws(() => store.set('s:c', value, clock.now() + 1000), /memory store is full \(3 records\)/);
+  clock.advance(10);
+  store.set('s:c', value, clock.now() + 1000);
+  assert.throws(() => store.addIfAbsent('s:d', value, clock.now() + 1000), /full/);
+  store.set('s:a', Buffer.from('y'), clock.now() + 1000);
+  assert.equal(store.count('s:'), 3);
+});
+
+test('the sweeper removes everything that has expired in small batches', async () => {
+  const clock = createFakeClock();
+  const store = createMemoryStore({ clock });
+  for (let i = 0; i < 25; i += 1) store.set(`s:${i}`, value, clock.now() + 10);
+  store.set('s:stays', value, clock.now() + 1000);
+  clock.advance(10);
+  const batches: number[] = [];
+  const watched = {
+    ...store,
+    sweep: (limit: number) => batches[batches.push(store.sweep(limit) as number) - 1] as number,
+  };
+  const sweeper = createSweeper(watched, { every: 5, batch: 10 });
+  await until(() => batches.length >= 3);
+  sweeper.stop();
+  assert.deepEqual(batches.slice(0, 3), [10, 10, 5]);
+  assert.equal(store.count('s:'), 1);
+});
+
+test('the sweeper goes on after a failure of the store', async () => {
+  let calls = 0;
+  const store = {
+    ...createMemoryStore({ clock: createFakeClock() }),
+    sweep() {
+      calls += 1;
+      if (calls === 1) throw new SallyportError('ERR_STORE_UNAVAILABLE', 'down');
+      return 0;
+    },
+  };
+  const sweeper = createSweeper(store, { every: 5 });
+  await until(() => calls >= 2);
+  sweeper.stop();
+});
+
+test('an observed store tells of every failure, thrown or rejected, and passes it on', async () => {
+  const down = new SallyportError('ERR_STORE_UNAVAILABLE', 'down', { detail: 'io' });
+  const heard: unknown[] = [];
+  const store = createObservedStore(
+    {
+      ...createMemoryStore({ clock: createFakeClock() }),
+      get() {
+        throw down;
+      },
+      delete: () => Promise.reject(down),
+    },
+    { emit: (name, event) => heard.push([name, event]) },
+  );
+  assert.throws(() => store.get('s:a'), down);
+  await assert.rejects(async () => store.delete('s:a'), down);
+  assert.deepEqual(heard, [
+    ['store.failed', { operation: 'get', reason: 'io' }],
+    ['store.failed', { operation: 'delete', reason: 'io' }],
+  ]);
+});
