@@ -15,7 +15,7 @@ export const metricTable = {
   sallyport_requests_total: {
     type: 'counter',
     labels: ['route', 'decision', 'status'],
-    help: 'Requests answered, by route (`-` when none matched), decision (`forward`, or the reason of the answer) and class of status (`2xx`).',
+    help: 'Requests answered, by route (`-` when none matched), decision (`forward`, the reason of the answer, or the error code) and class of status (`2xx`).',
   },
   sallyport_request_duration_seconds: {
     type: 'histogram',

@@ -45,7 +45,8 @@ export function createRequestMetrics(registry: Registry): (event: Events['reques
   return (event) => {
     const route = event.route ?? '-';
     const series = routes.get(route) ?? seriesOf(route);
-    const counts = series.counts.get(event.decision) ?? countsOf(series, event.decision);
+    const decision = decisionOf(event);
+    const counts = series.counts.get(decision) ?? countsOf(series, decision);
     const status = Math.floor(event.status / 100);
     const index = status >= 1 && status <= 5 ? status : 0;
     counts[index] = (counts[index] as number) + 1;
@@ -53,6 +54,11 @@ export function createRequestMetrics(registry: Registry): (event: Events['reques
     if (event.error !== null) errors.inc({ code: event.error });
     if (event.aborted) aborted.inc();
   };
+}
+
+/** An answer that a failure made is counted under its code: the word in the event may come from a library. */
+function decisionOf({ decision, error }: Events['request.finished']): string {
+  return error === null || decision === 'forward' ? decision : error;
 }
 
 function registerRequests(registry: Registry, routes: ReadonlyMap<string, RouteSeries>): void {

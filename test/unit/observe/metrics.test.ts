@@ -47,6 +47,19 @@ test('requests count by route, decision and class of status', async () => {
   assert.equal(samples.get('sallyport_request_duration_seconds_bucket{le="0.025",route="/api/**"}'), '6');
 });
 
+test('an answer that a failure made counts under its error code, a failed forward under forward', async () => {
+  const metrics = metricsWith();
+  const failed = { ...finished, status: 503, error: 'ERR_PROVIDER_UNAVAILABLE' } as const;
+  metrics.subscriber('request.finished', { ...failed, decision: 'ECONNREFUSED' });
+  metrics.subscriber('request.finished', { ...failed, decision: 'forward' });
+  const samples = await samplesOf(metrics);
+  for (const decision of ['ERR_PROVIDER_UNAVAILABLE', 'forward']) {
+    const name = `sallyport_requests_total{route="/api/**",decision="${decision}",status="5xx"}`;
+    assert.equal(samples.get(name), '1', name);
+  }
+  assert.ok(!(await metrics.expose()).includes('ECONNREFUSED'));
+});
+
 test('every other event moves the metric that stands for it', async () => {
   const metrics = metricsWith();
   for (const name of Object.keys(sampleEvents) as EventName[]) metrics.subscriber(name, sampleEvents[name]);
