@@ -159,10 +159,8 @@ export class Upgrading implements Dispatcher.DispatchHandler {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
-    response.on('finish', () => {
-      response.detachSocket(socket as Socket);
-      socket.end();
-    });
+    // As the HTTP server does after a last response: what was written still goes out, then the connection is gone.
+    response.on('finish', () => (socket as Socket).destroySoon());
     socket.off('close', this.#onClose);
     const exchange: Exchange = {
       head,
