@@ -1,5 +1,7 @@
 /** A real Chromium for the tests that only a browser can answer. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, type TestContext } from 'node:test';
 import {
   type Browser,
@@ -17,23 +19,26 @@ export const withoutBrowser: string | false =
     ? false
     : `no Chromium at ${executablePath}: install it (apt-get install chromium) or set SALLYPORT_CHROMIUM`;
 
-const quiet = [
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+const launchOptions = {
+  executablePath,
+  args: [
+    ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+  // Automation switches it off, people have it on: what Back shows after a sign-out depends on it.
+  ignoreDefaultArgs: ['--disable-back-forward-cache'],
+};
 
 let launched: Promise<Browser> | null = null;
 
 /** One browser for a test file, with a profile of its own that is removed at the end. */
 function launch(): Promise<Browser> {
-  launched ??= chromium.launch({
-    executablePath,
-    args: process.getuid?.() === 0 ? ['--no-sandbox', ...quiet] : quiet,
-  });
+  launched ??= chromium.launch(launchOptions);
   return launched;
 }
 
@@ -49,6 +54,24 @@ export async function openContext(
   const context = await (await launch()).newContext(options);
   context.setDefaultTimeout(15_000);
   t.after(() => context.close());
+  return context;
+}
+
+/** A browser of its own that takes no cookies from `origin`, as people set it in their preferences. */
+export async function openContextWithoutCookies(t: TestContext, origin: string): Promise<BrowserContext> {
+  const profile = mkdtempSync(join(tmpdir(), 'sallyport-chromium-'));
+  const exceptions = { cookies: { [`${origin},*`]: { setting: 2 } } };
+  mkdirSync(join(profile, 'Default'));
+  writeFileSync(
+    join(profile, 'Default', 'Preferences'),
+    JSON.stringify({ profile: { content_settings: { exceptions } } }),
+  );
+  const context = await chromium.launchPersistentContext(profile, launchOptions);
+  context.setDefaultTimeout(15_000);
+  t.after(async () => {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+  });
   return context;
 }
 

@@ -17,10 +17,20 @@ function recordAnswers(context: BrowserContext, gateUrl: string): { settled(): P
     const type = response.headers()['content-type'] ?? '';
     const body = type.startsWith('text/event-stream') ? '' : response.text().catch(() => '');
     answers.push(
-      (async () => `${response.url()}\n${JSON.stringify(await response.headersArray())}\n${await body}`)(),
+      (async () => {
+        const headers = (await response.headersArray()).map(
+          ({ name, value }) => `${name}: ${withoutHint(value)}`,
+        );
+        return [response.url(), ...headers, await body].join('\n');
+      })(),
     );
   });
   return { settled: async () => (await Promise.all(answers)).join('\n\n') };
+}
+
+/** The one token that the protocol itself sends through the browser: which session to end, at sign-out. */
+function withoutHint(value: string): string {
+  return value.includes('/session/end?') ? value.replace(/id_token_hint=[\w.-]+/, '') : value;
 }
 
 /** The shapes of tokens: a JWT anywhere, or a member or parameter by the name of one with a value. */
