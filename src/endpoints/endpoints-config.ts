@@ -2,8 +2,7 @@
 import { z } from 'zod';
 
 /** A path on our own origin that no browser and no application can read as another one. */
-const ownPath =
-  /^\/(?:[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*|\.[A-Za-z0-9_-][A-Za-z0-9._-]*)(?:\/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*$/;
+const ownPath = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/;
 
 /** An origin, or `https://*.example.com` for exactly one label in front; never a path, a query or user information. */
 const allowedOrigin =

@@ -17,7 +17,7 @@ export interface ReturnToConfig {
   readonly allow: readonly string[];
 }
 
-/** Characters of a `returnTo`; it has to fit in a cookie beside the secrets of the login. */
+/** Characters of a `returnTo`, as it comes and as it is emitted: it has to fit in a cookie beside the login's secrets. */
 const maximumLength = 2048;
 
 /** Controls, format characters, every kind of space, lone surrogates, and the backslash that browsers read as `/`. */
@@ -34,7 +34,9 @@ export function createReturnTo(
 
   function accept(value: string): string | null {
     if (value.length > maximumLength || forbidden.test(value)) return null;
-    return value.startsWith('/') ? acceptLocal(value) : acceptForeign(value);
+    const url = value.startsWith('/') ? acceptLocal(value) : acceptForeign(value);
+    // Percent-encoding makes one character up to twelve.
+    return url === null || url.length > maximumLength ? null : url;
   }
 
   function acceptLocal(value: string): string | null {

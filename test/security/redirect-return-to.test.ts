@@ -133,7 +133,7 @@ const refused: Readonly<Record<string, readonly string[]>> = {
     ...['/%252eauth/login', '/x/%252e%252e/.auth/logout', '/.auth%5clogout', 'https://app.test/.auth/logout'],
     '/%25252525252eauth/logout',
   ],
-  'RD-020': [`/${'a'.repeat(64 * 1024)}`, ''],
+  'RD-020': [`/${'a'.repeat(64 * 1024)}`, '', `/${'a'.repeat(2048)}`, `/${'\u{1f600}'.repeat(900)}`],
   'RD-023': ['//evil.com/%2e%2e', '//evil.com/..'],
 };
 

@@ -189,7 +189,15 @@ export function createMapTransactions(clock: FakeClock): MapTransactions {
   return transactions;
 }
 
+/** Collaborators to use instead of the scripted ones. */
+export interface GateParts {
+  readonly clock: FakeClock;
+  readonly sessions: Sessions;
+  readonly transactions: LoginTransactions;
+}
+
 export interface GateOptions {
+  readonly parts?: GateParts;
   readonly config?: unknown;
   readonly providers?: readonly ScriptedProvider[];
   readonly sessionSameSite?: 'lax' | 'strict';
@@ -208,7 +216,7 @@ export interface Call {
 export type EmittedEvent = { [Name in EventName]: { name: Name; event: Events[Name] } }[EventName];
 
 export function createGate(options: GateOptions = {}) {
-  const clock = createFakeClock();
+  const clock = options.parts?.clock ?? createFakeClock();
   const publicUrl = new URL(options.publicUrl ?? publicOrigin);
   const providers = options.providers ?? [createScriptedProvider()];
   const sessions = createMapSessions(clock);
@@ -218,8 +226,8 @@ export function createGate(options: GateOptions = {}) {
   const table = createEndpoints(config, {
     publicUrl,
     providers: new Map(providers.map((provider) => [provider.name, provider])),
-    sessions,
-    transactions,
+    sessions: options.parts?.sessions ?? sessions,
+    transactions: options.parts?.transactions ?? transactions,
     cookieNames: createCookieNames({ cookie: { name: 'sallyport', sameSite: 'lax' } }, publicUrl),
     sessionSameSite: options.sessionSameSite ?? 'lax',
     clock,
