@@ -5,24 +5,19 @@ import { endpointsSchema } from '../endpoints/endpoints-config.ts';
 import { findRouteConflicts } from '../pipeline/compile-routes.ts';
 import type { RouteConfig } from '../pipeline/route-config.ts';
 import { didYouMean } from './did-you-mean.ts';
+import type { Finding } from './issues.ts';
 import { isLoopback } from './public-url.ts';
 import { isMapping, type Path, valueAt } from './schema-tree.ts';
 
-export interface CrossFinding {
-  readonly path: Path;
-  readonly reason: string;
-  readonly suggestion: string | null;
-}
-
 type Comparable = Pick<RouteConfig, 'path' | 'methods'>;
 
-const finding = (path: Path, reason: string, suggestion: string | null = null): CrossFinding => ({
+const finding = (path: Path, reason: string, suggestion: string | null = null): Finding => ({
   path,
   reason,
   suggestion,
 });
 
-export function crossCheck(data: Readonly<Record<string, unknown>>): readonly CrossFinding[] {
+export function crossCheck(data: Readonly<Record<string, unknown>>): readonly Finding[] {
   return [
     ...checkPublicUrl(data),
     ...checkProviders(data),

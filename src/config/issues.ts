@@ -21,7 +21,8 @@ export interface IssueContext {
   readonly where: (path: Path) => string | null;
 }
 
-interface Finding {
+/** Something wrong at a path, before its value and place are looked up. */
+export interface Finding {
   readonly path: Path;
   readonly reason: string;
   readonly suggestion: string | null;

@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { crossCheck } from './cross-check.ts';
 import { applyEnvironment } from './environment.ts';
 import { freezeDeep } from './freeze.ts';
-import { type IssueContext, toProblem, toProblems } from './issues.ts';
+import { type Finding, type IssueContext, toProblem, toProblems } from './issues.ts';
 import type { Problem, Warning } from './problem.ts';
 import { resolveReferences } from './references.ts';
 import { type Config, configSchema } from './schema.ts';
@@ -86,6 +86,17 @@ function validate(source: Source, env: ConfigInput['env']): LoadResult {
   return { ok: true, config, warnings: warningsOf(config, data) };
 }
 
+/** `__proto__` is no name for anything: schemas would drop it without a word. */
+function reservedNames(data: unknown, path: Path = []): readonly Finding[] {
+  if (typeof data !== 'object' || data === null) return [];
+  return Object.entries(data).flatMap(([key, member]) => {
+    const at = [...path, Array.isArray(data) ? Number(key) : key];
+    if (key === '__proto__')
+      return [{ path: at, reason: 'is not a name that can stand here', suggestion: null }];
+    return reservedNames(member, at);
+  });
+}
+
 /** Every section for itself, then what no section can tell alone: one mistake hides no other. */
 function check(
   data: Record<string, unknown>,
@@ -97,8 +108,9 @@ function check(
   const parsed = configSchema.safeParse(data);
   const issues = (parsed.error?.issues ?? []).filter((issue) => !isDangling(issue.path as Path));
   const inSchema = issues.flatMap((issue) => toProblems(issue, context));
+  const reserved = reservedNames(data).map((finding) => toProblem(finding, context));
   const across = crossCheck(data).map((finding) => toProblem(finding, context));
-  return [...inSchema, ...across];
+  return [...reserved, ...inSchema, ...across];
 }
 
 function originOf(path: Path, source: Source, origins: ReadonlyMap<string, string>): string | null {

@@ -35,7 +35,7 @@ const refuse = (reason: string, suggestion: string | null = null): PatternResult
 });
 
 export function parseRoutePattern(path: string): PatternResult {
-  if (!path.startsWith('/')) return refuse('does not begin with `/`', `/${path.replace(/^\^/, '')}`);
+  if (!path.startsWith('/')) return refuse('does not begin with `/`', path.replace(/^\^?\/*/, '/'));
   const tail = path.endsWith('/**');
   const body = tail ? path.slice(0, -3) : path;
   const texts = body === '' || body === '/' ? [] : body.slice(1).split('/');
@@ -78,16 +78,22 @@ function segmentProblem(text: string, path: string): PatternProblem | null {
   if (/[()[\]{}^$|\\]/.test(text)) {
     return problem('looks like a regular expression: patterns are literals, `*`, `:name` and a last `/**`');
   }
-  return encodingProblem(text);
+  return encodingProblem(text, path);
 }
 
 /** A literal has to be written as the canonical path has it, or it would never match. */
-function encodingProblem(text: string): PatternProblem | null {
+function encodingProblem(text: string, path: string): PatternProblem | null {
   const canonical = canonicalSegment(text);
   if (canonical === null)
     return { reason: 'has percent-encoding that is not valid, or hides a separator', suggestion: null };
   if (canonical === text) return null;
-  return { reason: 'has percent-encoding that is not canonical', suggestion: canonical };
+  return {
+    reason: 'has percent-encoding that is not canonical',
+    suggestion: path
+      .split('/')
+      .map((segment) => (segment === text ? canonical : segment))
+      .join('/'),
+  };
 }
 
 function canonicalSegment(text: string): string | null {

@@ -96,8 +96,11 @@ for (const { variable, value, read, expected } of rows) {
 }
 
 test('a name that the file has is found whatever its separators', () => {
-  const data = { ...validConfig(), clusters: { 'my-Api': { targets: ['http://a'] } } };
-  data.routes = [{ path: '/**', cluster: 'my-Api', access: 'public' }];
+  const data = {
+    ...validConfig(),
+    clusters: { 'my-Api': { targets: ['http://a'] } },
+    routes: [{ path: '/**', cluster: 'my-Api', access: 'public' }],
+  };
   const config = configOf(parseConfig(data, { SALLYPORT_CLUSTERS__MY_API__QUEUE: '5' }));
   assert.equal(config.clusters['my-Api']?.queue, 5);
 });

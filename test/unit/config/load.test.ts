@@ -98,8 +98,8 @@ for (const [name, text, where, reason] of [
 ] as const) {
   test(`${name} is refused and the line is named`, () => {
     const [problem] = problemsOf(loadConfig({ file: write(name, text), env }));
-    assert.ok(problem?.where?.startsWith(`${join(folder, name)}${where}`), problem?.where ?? 'no place');
-    assert.ok(problem?.reason.includes(reason), problem?.reason);
+    assert.ok(problem?.where?.startsWith(`${join(folder, name)}${where}`), String(problem?.where));
+    assert.ok(problem?.reason.includes(reason), String(problem?.reason));
   });
 }
 
