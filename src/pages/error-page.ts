@@ -64,7 +64,7 @@ const explanations: Readonly<Partial<Record<ErrorCode, string>>> = {
   ERR_LOGIN_DENIED: 'The sign-in was cancelled, or your account may not be used here.',
   ERR_LOGIN_FAILED: 'The answer to the sign-in did not pass a check, so it was not accepted.',
   ERR_LOGIN_EXPIRED:
-    'It was used already, took too long, or was started in another browser. Nothing is wrong with your account: just start again.',
+    'It was used already, took too long, or was started in another browser. Nothing is wrong with your account: just start again. If it keeps happening, allow cookies for this site.',
   ERR_LOGIN_LOOP:
     'You signed in several times, but your browser came back each time without the cookie that keeps you signed in. Allow cookies for this site and try again. If that does not help, tell the operator: the public URL, https or the cookie settings may be wrong.',
   ERR_UPSTREAM_UNREACHABLE: `It may be starting or down for a moment. ${tryLater}`,
