@@ -69,7 +69,8 @@ export class HttpExchange extends GateExchange implements Exchange {
       return;
     }
     const isUnread = this.hasBody && !request.complete;
-    if (isUnread || this.door.draining) response.shouldKeepAlive = false;
+    if (isUnread) this.closeAfter();
+    else if (this.door.draining) response.shouldKeepAlive = false;
     response.writeHead(answer.status, answerHeaders(answer, this.head.id));
     if (!isUnread || this.#awaitsContinue) {
       response.end(answer.body);
@@ -80,8 +81,13 @@ export class HttpExchange extends GateExchange implements Exchange {
     if (answer.body === '') response.flushHeaders();
     else response.write(answer.body);
     this.#discarding = true;
-    this.connection.closing = true;
     discardRest(request, () => response.end());
+  }
+
+  /** Nothing behind this request is looked at; the connection ends with its answer. */
+  closeAfter(): void {
+    this.connection.closing = true;
+    this.response.shouldKeepAlive = false;
   }
 
   breakOff(error: SallyportError): void {

@@ -9,6 +9,8 @@ import type { RefusalWord } from './refusals.ts';
 export interface Message {
   readonly head: RequestHead;
   readonly framing: Framing;
+  /** What follows it on the connection cannot be relied on: the connection ends with the answer. */
+  readonly isLast: boolean;
 }
 
 /** The message, `options` for `OPTIONS *` (answered by the door itself), or why it is refused. */
@@ -23,8 +25,9 @@ export function readMessage(
   if (request.url === '*' && request.method === 'OPTIONS') return 'options';
   const url = parseCanonicalUrl(request.url as string);
   if (typeof url === 'string') return url;
-  const upgrade = isUpgrade ? framing.upgrade : checkPlain(connection, request, framing);
-  if (upgrade === 'invalid') return 'upgrade-invalid';
+  const declinesUpgrade = !isUpgrade && asksForUpgrade(request, framing);
+  if (declinesUpgrade && isInvalidUpgrade(connection, request, framing)) return 'upgrade-invalid';
+  const upgrade = isUpgrade ? framing.upgrade : null;
   if (upgrade !== null) (framing.headers as string[]).push('upgrade', upgrade);
   const head: RequestHead = {
     id: door.nextId(),
@@ -37,17 +40,23 @@ export function readMessage(
       : connection.peer,
     upgrade,
   };
-  return { head, framing };
+  // Node's parser loses what came in one piece with a declined upgrade. A client that expects 100 without having a
+  // body is about to send something else (0.CL desync, HP-055).
+  const isLast = declinesUpgrade || (framing.expectContinue && !framing.chunked && !framing.contentLength);
+  return { head, framing, isLast };
+}
+
+function asksForUpgrade(request: IncomingMessage, framing: Framing): boolean {
+  if (framing.upgrade === null) return false;
+  return /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i.test(request.headers.connection ?? '');
 }
 
 /**
- * A plain request has no protocol to change to. One that asks for a protocol we know, but with another method or a
- * body, would be an upgrade to some servers and none to others (HP-103).
+ * A request for a protocol we know, but with another method or a body, would be an upgrade to some servers and none to
+ * others (HP-103). For other protocols it is only a request.
  */
-function checkPlain(connection: Connection, request: IncomingMessage, framing: Framing): 'invalid' | null {
+function isInvalidUpgrade(connection: Connection, request: IncomingMessage, framing: Framing): boolean {
   const protocols: readonly string[] = connection.door.config.upgrades;
-  if (framing.upgrade === null || !protocols.includes(framing.upgrade)) return null;
-  const asksForIt = /(?:^|,)[ \t]*upgrade[ \t]*(?:,|$)/i.test(request.headers.connection ?? '');
-  const isUsual = request.method === 'GET' && !framing.chunked && framing.contentLength === null;
-  return asksForIt && !isUsual ? 'invalid' : null;
+  if (!protocols.includes(framing.upgrade as string)) return false;
+  return request.method !== 'GET' || framing.chunked || framing.contentLength !== null;
 }

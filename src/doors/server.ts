@@ -130,10 +130,6 @@ function receive(connection: Connection, request: IncomingMessage, response: Doo
   if (connection.closing) return;
   const { limits } = connection.door.config;
   connection.requests += 1;
-  if (connection.requests >= limits.requestsPerConnection) {
-    connection.closing = true;
-    response.shouldKeepAlive = false;
-  }
   const message = readMessage(connection, request, false);
   if (message === 'options') {
     answerOptions(connection, request, response);
@@ -148,6 +144,7 @@ function receive(connection: Connection, request: IncomingMessage, response: Doo
       framing: message.framing,
     });
     response.exchange = exchange;
+    if (message.isLast || connection.requests >= limits.requestsPerConnection) exchange.closeAfter();
     response.on('finish', onResponseFinish);
     // What came with the head in one piece is parsed first: a body that is malformed from the start must not be
     // announced to anybody, and a small one is there when an early answer is made. (Ticks run between two chunks.)
