@@ -1,0 +1,331 @@
+/** Attacks on the session cookie: fixation, confusion, replay after rotation, and reading the store. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createKeyRing } from '../../src/keys/create-key-ring.ts';
+import { sessionKey } from '../../src/sessions/session-cookie.ts';
+import { sealRecord } from '../../src/sessions/session-record.ts';
+import { createMemoryStore } from '../../src/stores/memory-store.ts';
+import { createSqliteStore } from '../../src/stores/sqlite-store.ts';
+import { createFakeClock } from '../support/fake-clock.ts';
+import { createFakeProvider } from '../support/fake-provider.ts';
+import { cookieOf, createSessionFixture, headWith, until } from '../support/session-fixture.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const name = '__Host-sallyport';
+const random = () => randomBytes(32).toString('base64url');
+
+test('SC-001: a login under a cookie that an attacker chose or knows gets a new id, and the old session ends', async () => {
+  const f = createSessionFixture();
+  const attacker = await f.signIn('mallory');
+  for (const planted of [attacker.cookie, `${name}=${random()}.${random()}`, `${name}=chosen`]) {
+    const before = f.named('session.ended').length;
+    const { session, setCookies } = await f.sessions.begin(
+      headWith(planted),
+      'main',
+      f.provider.signIn('alice'),
+    );
+    const cookie = cookieOf(setCookies);
+    assert.notEqual(cookie, planted);
+    assert.equal(session.identity.subject, 'alice');
+    assert.equal(await f.sessionOf(planted), null);
+    assert.equal((await f.sessionOf(cookie))?.identity.subject, 'alice');
+    assert.equal(f.named('session.ended').length - before, planted === attacker.cookie ? 1 : 0);
+  }
+  assert.equal(await f.store.get(attacker.session.key), null);
+  await f.sessions.close();
+});
+
+test('SC-002: signing in again as somebody else rotates the id and shows nothing of the first', async () => {
+  const f = createSessionFixture();
+  const alice = await f.signIn('alice');
+  const { setCookies } = await f.sessions.begin(headWith(alice.cookie), 'main', f.provider.signIn('bob'));
+  const bob = await f.sessionOf(cookieOf(setCookies));
+  assert.equal(JSON.stringify(bob).includes('alice'), false);
+  assert.notEqual(bob?.tokens.accessToken, alice.session.tokens.accessToken);
+  assert.equal(await f.sessionOf(alice.cookie), null);
+  assert.deepEqual(f.named('session.ended'), [{ session: alice.session.logId, reason: 'replaced' }]);
+  await f.sessions.close();
+});
+
+test("SC-001: knowing the id of somebody's session is not enough to end it by signing in", async () => {
+  const f = createSessionFixture();
+  const victim = await f.signIn('alice');
+  const id = victim.cookie.split('=')[1]?.split('.')[0];
+  await f.sessions.begin(headWith(`${name}=${id}.${random()}`), 'main', f.provider.signIn('mallory'));
+  assert.equal((await f.sessionOf(victim.cookie))?.identity.subject, 'alice');
+  await f.sessions.close();
+});
+
+test('SC-007: two session cookies with different values are no session, and both are cleared', async () => {
+  const f = createSessionFixture();
+  const { cookie } = await f.signIn();
+  const evil = `${name}=${random()}.${random()}`;
+  for (const cookies of [[`${evil}; ${cookie}`], [`${cookie}; ${evil}`], [evil, cookie], [cookie, evil]]) {
+    const answer = await f.authenticate(...cookies);
+    assert.deepEqual(answer, {
+      kind: 'rejected',
+      reason: 'ambiguous',
+      setCookies: [`${name}=; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=0`],
+    });
+  }
+  assert.ok(await f.sessionOf(`${cookie}; ${cookie}`));
+  await f.sessions.close();
+});
+
+test('SC-008: another spelling of the name is no session cookie', async () => {
+  const f = createSessionFixture();
+  const { cookie } = await f.signIn();
+  for (const text of [
+    `\u2000${cookie}`,
+    `"${cookie}"`,
+    cookie.toLowerCase(),
+    `$Version=1,${cookie}`,
+    cookie.slice(7),
+  ]) {
+    assert.equal((await f.authenticate(text)).kind, 'none', text);
+  }
+  await f.sessions.close();
+});
+
+test('SC-010: a session cookie with anything else in it is no session and does not throw', async () => {
+  const f = createSessionFixture();
+  const { cookie } = await f.signIn();
+  for (const value of [
+    `${cookie}%`,
+    `${cookie}%E0%A4`,
+    `${cookie}"`,
+    `${cookie},`,
+    `${cookie}\\`,
+    `${name}=é`,
+    `${name}=`,
+  ]) {
+    assert.equal((await f.authenticate(value)).kind, 'rejected', value);
+  }
+  await f.sessions.close();
+});
+
+test('SC-011: cookies called as members of Object.prototype are nobody', async () => {
+  const f = createSessionFixture();
+  assert.equal((await f.authenticate('__proto__=a; constructor=b; toString=c')).kind, 'none');
+  await f.sessions.close();
+});
+
+test('SC-013, LO-048: the cookie of a session that was signed out of is refused, at once', async () => {
+  const f = createSessionFixture();
+  const { session, cookie } = await f.signIn();
+  await f.sessions.end(session, 'logout');
+  assert.equal((await f.authenticate(cookie)).kind, 'rejected');
+  assert.equal(await f.store.get(session.key), null);
+  await f.sessions.close();
+});
+
+test('SC-014, FL-043: a session sealed under the old key goes on and is sealed again under the new one', async () => {
+  const clock = createFakeClock();
+  const store = createMemoryStore({ clock });
+  const provider = createFakeProvider({ clock });
+  const [a, b] = [randomBytes(32), randomBytes(32)] as const;
+  const start = (...keys: readonly Buffer[]) =>
+    createSessionFixture({ clock, store, provider, keyRing: createKeyRing(keys) });
+  const { cookie } = await start(a).signIn();
+  assert.ok(await start(a, b).sessionOf(cookie), 'the new key behind the old one');
+  assert.ok(await start(b, a).sessionOf(cookie), 'the new key first');
+  const written = await start(b, a).signIn('bob');
+  assert.ok(await start(a, b).sessionOf(written.cookie), 'a node that is not there yet');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(await start(b).sessionOf(cookie), 'the old key removed after the session was sealed again');
+});
+
+test('SC-015, FL-043: a session under a key that was removed too early is no session and no crash', async () => {
+  const clock = createFakeClock();
+  const store = createMemoryStore({ clock });
+  const provider = createFakeProvider({ clock });
+  const { cookie } = await createSessionFixture({ clock, store, provider }).signIn();
+  const later = createSessionFixture({ clock, store, provider });
+  assert.deepEqual(await later.authenticate(cookie), {
+    kind: 'rejected',
+    reason: 'sealed',
+    setCookies: later.sessions.clearCookies(),
+  });
+});
+
+test('SC-016: a record that is not sealed, or of another format, is no session', async () => {
+  const f = createSessionFixture();
+  const { session, cookie } = await f.signIn();
+  const other = createSessionFixture({
+    clock: f.clock,
+    store: f.store,
+    keyRing: f.keyRing,
+    provider: f.provider,
+  });
+  const record = { origin: 'https://app.test', provider: 'main', subject: 'admin' };
+  for (const value of [JSON.stringify({ v: 1, ...record }), JSON.stringify(record), 'admin', '']) {
+    await f.store.set(session.key, Buffer.from(value), f.clock.now() + 60_000);
+    assert.equal(await other.sessionOf(cookie), null);
+  }
+});
+
+test('SC-020: the cookie lives as long as the browser, the record as long as the limits and no longer', async () => {
+  const f = createSessionFixture({ config: { idleTimeout: '400d', absoluteTimeout: '400d' } });
+  const { session, setCookies } = await f.signIn();
+  assert.doesNotMatch(setCookies.join(), /Max-Age|Expires/i);
+  assert.equal((await f.store.get(session.key))?.expiresAt, session.absoluteExpiresAt);
+  await f.sessions.close();
+});
+
+test('SC-036: a browser that lost its cookie is signed out, and signing in gives it a new id', async () => {
+  const f = createSessionFixture();
+  const { cookie } = await f.signIn();
+  const crowd = Array.from({ length: 180 }, (_, i) => `c${i}=v`).join('; ');
+  assert.equal((await f.authenticate(crowd)).kind, 'none');
+  const { setCookies } = await f.sessions.begin(headWith(crowd), 'main', f.provider.signIn());
+  assert.notEqual(cookieOf(setCookies), cookie);
+  await f.sessions.close();
+});
+
+test('SC-049: a session of one public origin is none on another, over the same store and keys', async () => {
+  const f = createSessionFixture({ publicUrl: 'https://a.test' });
+  const { cookie } = await f.signIn();
+  const shared = { clock: f.clock, store: f.store, keyRing: f.keyRing, provider: f.provider };
+  const other = createSessionFixture({ ...shared, publicUrl: 'https://b.test' });
+  const answer = await other.authenticate(cookie);
+  assert.equal(answer.kind === 'rejected' && answer.reason, 'other-origin');
+  assert.ok(await createSessionFixture({ ...shared, publicUrl: 'https://a.test' }).sessionOf(cookie));
+});
+
+test('SC-049: tokens of a provider are not taken to another one under the same name', async () => {
+  const f = createSessionFixture();
+  const { cookie } = await f.signIn();
+  const moved = { ...createFakeProvider({ clock: f.clock }), issuer: 'https://evil.test' };
+  const other = createSessionFixture({ clock: f.clock, store: f.store, keyRing: f.keyRing, provider: moved });
+  assert.equal(await other.sessionOf(cookie), null);
+  assert.equal(moved.refreshes.length, 0);
+});
+
+test('SC-050: another address or browser in the same session does not end it', async () => {
+  const f = createSessionFixture();
+  const { cookie } = await f.signIn();
+  const head = { ...headWith(cookie), client: { address: '203.0.113.9', scheme: 'https' } as const };
+  assert.equal((await f.sessions.authenticate(head)).kind, 'session');
+  await f.sessions.close();
+});
+
+test('SC-051: store and key file together give neither tokens nor a cookie that opens a session', async (context) => {
+  const path = join(temporaryFolder(context), 'sessions.db');
+  const clock = createFakeClock();
+  const store = createSqliteStore({ path }, { clock });
+  const key = randomBytes(32);
+  const f = createSessionFixture({ clock, store, keyRing: createKeyRing([key]) });
+  const { session, cookie } = await f.signIn('alice@example.test');
+  const stored = await store.get(session.key);
+  assert.ok(stored !== null);
+  const dump = Buffer.concat([readFileSync(path), readFileSync(`${path}-wal`)]);
+  const [id = '', secret = ''] = cookie.slice(name.length + 1).split('.');
+  const secrets = [id, secret, session.tokens.accessToken, session.tokens.refreshToken, 'alice', 'app.test'];
+  for (const word of secrets) assert.equal(dump.includes(word as string), false);
+  for (const part of [id, secret]) assert.equal(dump.includes(Buffer.from(part, 'base64url')), false);
+  const thief = createKeyRing([key]);
+  assert.equal(thief.open('session-record', stored.value), null);
+  assert.equal(thief.open('session-record', stored.value, randomBytes(32)), null);
+  const digest = session.key.slice(2);
+  for (const guess of [`${digest}.${random()}`, `${id}.${digest}`, `${id}.${random()}`]) {
+    assert.equal(await f.sessionOf(`${name}=${guess}`), null);
+  }
+  await f.sessions.close();
+  store.close();
+});
+
+const times = { tokensReceivedAt: 1, createdAt: 1, lastSeenAt: 1 };
+const tokens = { accessToken: 'a', accessTokenExpiresAt: 1, refreshToken: null, idToken: '', scope: '' };
+const whole = {
+  origin: 'https://app.test',
+  provider: 'main',
+  issuer: 'https://main.test',
+  subject: 's',
+  claims: {},
+  tokens,
+  ...times,
+};
+const malformed: Readonly<Record<string, unknown>> = {
+  'a number': 7,
+  'an array': [],
+  'without members': {},
+  'with a subject that is an object': { ...whole, subject: {} },
+  'with an empty subject': { ...whole, subject: '' },
+  'with claims that are a list': { ...whole, claims: [] },
+  'with claims that are null': { ...whole, claims: null },
+  'without tokens': { ...whole, tokens: undefined },
+  'with a token that is a list': { ...whole, tokens: { ...tokens, accessToken: ['a'] } },
+  'with a refresh token that is a number': { ...whole, tokens: { ...tokens, refreshToken: 1 } },
+  'with a time that is text': { ...whole, createdAt: '2030' },
+  'with a time that is negative': { ...whole, createdAt: -1 },
+  'with a time that is too large for a number': { ...whole, lastSeenAt: Number.POSITIVE_INFINITY },
+};
+for (const [what, record] of Object.entries(malformed)) {
+  test(`SC-052, FL-008: a record ${what} is no session; it is removed and counted`, async () => {
+    const f = createSessionFixture();
+    const [id, secret] = [random(), random()];
+    const sealed = sealRecord(record as never, f.keyRing, secret);
+    await f.store.set(sessionKey(id), sealed, f.clock.now() + 60_000);
+    const answer = await f.authenticate(`${name}=${id}.${secret}`);
+    assert.equal(answer.kind === 'rejected' && answer.reason, 'malformed');
+    await until(() => f.named('session.ended').length === 1);
+    assert.equal(f.named('session.ended')[0]?.reason, 'unreadable');
+    assert.equal(await f.store.get(sessionKey(id)), null);
+    await f.sessions.close();
+  });
+}
+
+test('FL-042: a record of a newer release is no session here and stays for that release', async () => {
+  const f = createSessionFixture();
+  const [id, secret] = [random(), random()];
+  const sealed = sealRecord({ ...whole, v: 2 } as never, f.keyRing, secret);
+  await f.store.set(sessionKey(id), sealed, f.clock.now() + 60_000);
+  const answer = await f.authenticate(`${name}=${id}.${secret}`);
+  assert.equal(answer.kind === 'rejected' && answer.reason, 'newer');
+  assert.notEqual(await f.store.get(sessionKey(id)), null);
+  await f.sessions.close();
+});
+
+test('FL-008: truncated, foreign and huge records are no session and no crash', async () => {
+  const f = createSessionFixture();
+  const { session, cookie } = await f.signIn();
+  const stored = await f.store.get(session.key);
+  assert.ok(stored !== null);
+  const shared = { clock: f.clock, store: f.store, keyRing: f.keyRing, provider: f.provider };
+  const values = [
+    stored.value.subarray(0, 40),
+    stored.value.subarray(1),
+    Buffer.alloc(10 << 20, 1),
+    randomBytes(500),
+  ];
+  for (const value of values) {
+    await f.store.set(session.key, value, f.clock.now() + 60_000);
+    assert.equal(await createSessionFixture(shared).sessionOf(cookie), null);
+  }
+  await f.store.set(session.key, stored.value, f.clock.now() + 60_000);
+  assert.ok(await createSessionFixture(shared).sessionOf(cookie));
+});
+
+test('claims called as members of Object.prototype are claims, and missing ones are not found', async () => {
+  const f = createSessionFixture();
+  const claims = JSON.parse('{"sub":"alice","__proto__":{"admin":true},"constructor":"x"}');
+  const { setCookies } = await f.sessions.begin(headWith(), 'main', { ...f.provider.signIn(), claims });
+  const shared = { clock: f.clock, store: f.store, keyRing: f.keyRing, provider: f.provider };
+  const session = await createSessionFixture(shared).sessionOf(cookieOf(setCookies));
+  assert.deepEqual(Object.keys(session?.identity.claims ?? {}).sort(), ['__proto__', 'constructor', 'sub']);
+  assert.equal(session?.identity.claims.admin, undefined);
+  assert.equal(session?.identity.claims.toString, undefined);
+  await f.sessions.close();
+});
+
+test('claims and tokens that are too large for a session are a failed login, not a session nobody can read', async () => {
+  const f = createSessionFixture();
+  const claims = { sub: 'alice', groups: 'g'.repeat(300_000) };
+  const begun = f.sessions.begin(headWith(), 'main', { ...f.provider.signIn(), claims });
+  await assert.rejects(begun, { code: 'ERR_LOGIN_FAILED', detail: 'session-too-large' });
+  assert.equal(await f.sessions.count(), 0);
+  await f.sessions.close();
+});
