@@ -83,7 +83,7 @@ export function standardOutput(stdout: Writable & { readonly isTTY?: boolean } =
 /** A sink over a stream that does not block: a pipe, a socket, a terminal. The stream is not ended. */
 export function createStreamSink(stream: Writable): LogSink {
   // A reader that has gone (EPIPE) must not bring the gate down: what follows is dropped and counted.
-  stream.on('error', ignore);
+  if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
   return {
     write(chunk) {
       if (!stream.writable || stream.writableLength + chunk.length > maxWaiting) return false;

@@ -33,8 +33,9 @@ export function createLogger(config: Pick<LogConfig, 'level' | 'format'>, deps: 
   const pretty = config.format === 'pretty' || (config.format === 'auto' && isTerminal);
   const prettyLine = pretty ? createPrettyLine(isTerminal && hasColors()) : null;
   const writeLine = (line: string) => output.write(prettyLine === null ? line : prettyLine(line));
-  // What was logged in the last milliseconds before a crash is what matters most.
-  process.on('exit', output.flush);
+  // What was logged in the last milliseconds before a crash is what matters most. The library writes its own buffer
+  // out at the same event, so ours has to be in it before.
+  process.prependListener('exit', output.flush);
   return {
     pino: createPino(config.level, { time, writeLine }),
     writeLine,

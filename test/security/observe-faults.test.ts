@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createEmit } from '../../src/core/events.ts';
@@ -11,6 +13,7 @@ import { createEventLog } from '../../src/observe/event-log.ts';
 import { createCapturedLog } from '../support/captured-log.ts';
 import { finished, sampleEvents } from '../support/sample-events.ts';
 
+const crasher = fileURLToPath(new URL('../support/crasher.ts', import.meta.url));
 const chatter = fileURLToPath(new URL('../support/chatter.ts', import.meta.url));
 
 /** Starts a process that logs 40 MB, answers `alive` on its other channel, and then closes its log and exits. */
@@ -86,6 +89,26 @@ test('a reader of standard output gets every line, whole and in order, up to the
   assert.ok(numbers.every((number, i) => i === 0 || number > (numbers[i - 1] as number)));
   assert.equal(numbers.length + dropped, 100_000);
 });
+
+for (const kind of ['pipe', 'file'] as const) {
+  test(`the last line before a crash reaches a ${kind}`, async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'sallyport-crash-')), 'log');
+    const file = openSync(path, 'w');
+    const child = spawn(process.execPath, [crasher], {
+      stdio: ['ignore', kind === 'pipe' ? 'pipe' : file, 'ignore'],
+    });
+    let piped = '';
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      piped += chunk;
+    });
+    await once(child, 'close', { signal: AbortSignal.timeout(20_000) });
+    closeSync(file);
+    const text = kind === 'pipe' ? piped : readFileSync(path, 'utf8');
+    rmSync(dirname(path), { recursive: true });
+    assert.equal(child.exitCode, 1);
+    assert.match(text, /^\{.*"event":"request\.crashed"\}\n$/);
+  });
+}
 
 test('FL-075: a log that throws keeps neither the caller nor the other subscribers from going on', async () => {
   const broken = createCapturedLog({
