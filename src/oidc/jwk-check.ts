@@ -31,7 +31,7 @@ export function readJwk(jwk: JsonObject): PublicJwk | string {
 /** 2048 to 4096 bits: weaker can be broken, larger makes every login a denial of service. */
 function readRsa(jwk: JsonObject): Record<string, string> | string {
   const { n, e } = jwk;
-  if (!isBase64url(n, 700) || !isBase64url(e, 8)) return 'malformed';
+  if (!isBase64url(n, 4000) || !isBase64url(e, 8)) return 'malformed';
   const modulus = Buffer.from(n, 'base64url');
   const bits = modulus.length * 8 - Math.clz32(modulus[0] ?? 0) + 24;
   if (bits < 2048 || bits > 4096) return 'key-size';
