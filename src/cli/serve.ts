@@ -41,10 +41,13 @@ async function serve(config: Config, terminal: Terminal): Promise<number> {
   const { createGate } = await import('../index.ts');
   const guard = guardProcess(terminal);
   try {
-    const gate = await createGate(config, { version: readVersion() });
-    const exitCode = await guard.stopped;
-    await gate.close();
-    return exitCode;
+    const gate = createGate(config, { version: readVersion() });
+    try {
+      await gate.listen();
+      return await guard.stopped;
+    } finally {
+      await gate.close();
+    }
   } catch (error) {
     terminal.err(`sallyport: ${describeStartFailure(error)}\n`);
     return exitCodes.problem;
