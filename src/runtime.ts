@@ -1,0 +1,261 @@
+/**
+ * The only place where long-lived parts are made and tied together: a validated configuration becomes a gate that
+ * listens. Everything else receives what it needs as an argument.
+ */
+import { join } from 'node:path';
+import { createAdminServer, type Readiness } from './admin/admin-server.ts';
+import type { Config } from './config/schema.ts';
+import { type Clock, type RandomBytes, systemClock, systemRandom } from './core/clock.ts';
+import { createEmit, type Emit } from './core/events.ts';
+import type { HostPort } from './core/scalars.ts';
+import { assertSafeProcess } from './doors/safe-process.ts';
+import { createServerDoor, type ServerDoor } from './doors/server.ts';
+import { createEndpoints } from './endpoints/create-endpoints.ts';
+import type { EndpointTable } from './endpoints/endpoint.ts';
+import { createKeyRing } from './keys/create-key-ring.ts';
+import { loadGeneratedKey } from './keys/generated-key.ts';
+import { readKeys } from './keys/key-config.ts';
+import type { KeyRing } from './keys/key-ring.ts';
+import { createAccessLog } from './observe/access-log.ts';
+import { createEventLog } from './observe/event-log.ts';
+import type { LogSink } from './observe/log-output.ts';
+import { createLogger, type Logger } from './observe/logger.ts';
+import { createMetrics, type Metrics } from './observe/metrics.ts';
+import { createProvider } from './oidc/create-provider.ts';
+import type { Providers } from './oidc/provider.ts';
+import { compileRoutes } from './pipeline/compile-routes.ts';
+import { createDecide } from './pipeline/decide.ts';
+import { createAnswers } from './pipeline/respond.ts';
+import { createRouteTable } from './pipeline/route-table.ts';
+import { type CookieNames, createCookieNames } from './sessions/cookie-names.ts';
+import { createSessions } from './sessions/create-sessions.ts';
+import { createLoginTransactions } from './sessions/login-transactions.ts';
+import type { LoginTransactions, Sessions } from './sessions/sessions.ts';
+import { createMemoryStore } from './stores/memory-store.ts';
+import { createObservedStore } from './stores/observed-store.ts';
+import { createSqliteStore } from './stores/sqlite-store.ts';
+import type { Store } from './stores/store.ts';
+import { createSweeper } from './stores/sweeper.ts';
+import { createCarrier } from './upstreams/create-carrier.ts';
+
+export interface GateOptions {
+  /** Shown in logs, metrics and to nobody else. */
+  readonly version?: string;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+  /** Where log lines go; standard output when absent. */
+  readonly logSink?: LogSink;
+}
+
+export interface GateAddresses {
+  readonly address: HostPort;
+  /** Null when no admin listener is configured. */
+  readonly adminAddress: HostPort | null;
+}
+
+export interface Gate {
+  /** Begins to accept. Rejects when an address cannot be had; then `close` what was begun. */
+  listen(): Promise<GateAddresses>;
+  /** Stops accepting, finishes what runs within `listen.timeouts.drain`, and lets go of everything. True when all was finished. */
+  close(): Promise<boolean>;
+}
+
+/** How long the last log lines may take to be written (milliseconds). */
+const logDeadline = 2000;
+
+/** Throws when the store or a key cannot be opened; nothing is left open then. */
+export function createGate(config: Config, options: GateOptions = {}): Gate {
+  assertSafeProcess(process);
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? systemRandom;
+  const publicUrl = new URL(config.publicUrl);
+  const state: GateState = { phase: 'starting', sessions: null, door: null };
+  const observers = createObservers(config, options, state);
+  const { emit } = observers;
+
+  const cookieNames = createCookieNames(config.session, publicUrl);
+  const store = createObservedStore(createStore(config, clock), { emit });
+  const sweeper = createSweeper(store);
+  const keyRing = openKeyRing(config, random, emit);
+  const providers = createProviders(config, { publicUrl, clock, random, emit });
+  const parts = { store, keyRing, cookieNames, publicUrl, clock, random, emit };
+  const sessions = createSessions(config.session, { ...parts, providers });
+  const transactions = createLoginTransactions(parts);
+  state.sessions = sessions;
+
+  const answers = createAnswers({ publicUrl, loginPath: config.endpoints.paths.login });
+  const routes = compileRoutes(config);
+  const endpoints = createOwnEndpoints(config, { ...parts, providers, sessions, transactions });
+  const decide = createDecide({
+    endpoints,
+    endpointPrefix: config.endpoints.prefix,
+    routes: createRouteTable(routes),
+    sessions,
+    answers,
+    publicUrl,
+    clock,
+  });
+  const carrier = createCarrier(config.clusters, {
+    publicUrl,
+    isOwnCookie: cookieNames.isOwn,
+    identityHeaders: [...new Set(routes.flatMap((route) => route.requestHeaders.map(({ name }) => name)))],
+    hold: sessions.hold,
+    bodyLimit: config.listen.limits.body,
+    emit,
+    clock,
+  });
+  const door = createServerDoor(config.listen, {
+    publicUrl,
+    decide,
+    failure: answers.failure,
+    carrier,
+    emit,
+    clock,
+  });
+  state.door = door;
+  const readiness = createReadiness(state, store, { providers, clock });
+  const admin =
+    config.admin === undefined
+      ? null
+      : createAdminServer(config.admin, { metrics: observers.metrics, readiness });
+
+  const release = async (): Promise<void> => {
+    await carrier.close(config.listen.timeouts.drain);
+    await sessions.close();
+    sweeper.stop();
+    for (const provider of providers.values()) await provider.close();
+    await store.close();
+    await admin?.close();
+  };
+
+  return {
+    async listen() {
+      const adminAddress = (await admin?.listen()) ?? null;
+      const address = await door.listen();
+      state.phase = 'serving';
+      emit('process.started', {
+        version: options.version ?? 'unknown',
+        address: formatAddress(address),
+        admin: adminAddress === null ? null : formatAddress(adminAddress),
+      });
+      return { address, adminAddress };
+    },
+    async close() {
+      state.phase = 'draining';
+      emit('process.draining', { inFlight: door.inFlight() });
+      const drained = await door.close();
+      await release();
+      emit('process.stopped', { drained });
+      await observers.logger.close(logDeadline);
+      return drained;
+    },
+  };
+}
+
+/** What observers ask for when they are asked: filled in as the parts come to be. */
+interface GateState {
+  phase: 'starting' | 'serving' | 'draining';
+  sessions: Sessions | null;
+  door: ServerDoor | null;
+}
+
+interface Observers {
+  readonly emit: Emit;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+function createObservers(config: Config, options: GateOptions, state: GateState): Observers {
+  const logger = createLogger(config.log, {
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
+    ...(options.logSink === undefined ? {} : { sink: options.logSink }),
+  });
+  const metrics = createMetrics({
+    version: options.version ?? 'unknown',
+    sessions: async () => (await state.sessions?.count()) ?? 0,
+    inFlight: () => state.door?.inFlight() ?? 0,
+    linesDropped: logger.dropped,
+  });
+  const accessLog = config.log.access ? [createAccessLog(logger)] : [];
+  return { logger, metrics, emit: createEmit([metrics.subscriber, createEventLog(logger), ...accessLog]) };
+}
+
+function createStore(config: Config, clock: Clock): Store {
+  return config.session.store === 'memory'
+    ? createMemoryStore({ clock })
+    : createSqliteStore({ path: join(config.dataDir, 'sessions.db') }, { clock });
+}
+
+function openKeyRing(config: Config, random: RandomBytes, emit: Emit): KeyRing {
+  const { keys } = config.session;
+  if (keys !== undefined) return createKeyRing(readKeys(keys));
+  const { key, warning } = loadGeneratedKey(config.dataDir, { random });
+  if (warning !== null) emit('config.warned', { message: warning });
+  return createKeyRing([key]);
+}
+
+interface SharedDeps {
+  readonly publicUrl: URL;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly emit: Emit;
+}
+
+function createProviders(config: Config, deps: SharedDeps): Providers {
+  const redirectUri = deps.publicUrl.origin + config.endpoints.paths.callback;
+  return new Map(
+    Object.entries(config.providers).map(([name, one]) => [
+      name,
+      createProvider(name, one, { ...deps, redirectUri }),
+    ]),
+  );
+}
+
+type OwnEndpointDeps = SharedDeps & {
+  readonly cookieNames: CookieNames;
+  readonly providers: Providers;
+  readonly sessions: Sessions;
+  readonly transactions: LoginTransactions;
+};
+
+/** A gate with public routes alone needs no provider and has nobody to sign in. */
+function createOwnEndpoints(config: Config, deps: OwnEndpointDeps): EndpointTable {
+  if (deps.providers.size === 0) return new Map();
+  const { sameSite } = config.session.cookie;
+  return createEndpoints(config.endpoints, {
+    ...deps,
+    sessionSameSite: sameSite,
+  });
+}
+
+/** How long a look at the store counts (milliseconds), so that asking often costs nothing. */
+const readinessAge = 1000;
+
+/**
+ * Ready: serving, with a store that answers. A provider that is not known yet is told but does not count: sessions and
+ * public routes work without it, and taking the gate out of service would not bring it back.
+ */
+function createReadiness(state: GateState, store: Store, deps: { providers: Providers; clock: Clock }) {
+  let seenAt = Number.NEGATIVE_INFINITY;
+  let storeAnswers = false;
+  const lookAtStore = async (): Promise<void> => {
+    seenAt = deps.clock.monotonic();
+    try {
+      await store.get('readiness');
+      storeAnswers = true;
+    } catch {
+      storeAnswers = false;
+    }
+  };
+  return async (): Promise<Readiness> => {
+    if (deps.clock.monotonic() - seenAt >= readinessAge) await lookAtStore();
+    const checks: Record<string, string> = { state: state.phase, store: storeAnswers ? 'ok' : 'down' };
+    for (const [name, provider] of deps.providers)
+      checks[`provider.${name}`] = provider.isReady() ? 'ok' : 'unknown';
+    return { ready: state.phase === 'serving' && storeAnswers, checks };
+  };
+}
+
+function formatAddress({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
