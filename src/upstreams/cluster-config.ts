@@ -29,9 +29,11 @@ function parseTarget(text: string): TargetAddress | string {
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'is neither http nor https';
   if (url.username !== '' || url.password !== '') return 'holds a user name or a password';
+  if (text.includes('\\')) return 'has a backslash';
   if (/[?#]/.test(text)) return 'has a query or a fragment: a target is an origin and, at most, a base path';
-  const basePath = url.pathname.replace(/\/+$/, '');
-  if (!text.replace(/\/+$/, '').endsWith(basePath) || !/^(?:\/[\w.~!$&'()*+,;=:@-]+)*$/.test(basePath)) {
+  // The path as it was written: `new URL` has resolved dot segments by now, which would hide a mistake.
+  const basePath = /^https?:\/\/[^/\\]*(\/.*)?$/i.exec(text)?.[1]?.replace(/\/+$/, '') ?? '';
+  if (!/^(?:\/(?!\.{1,2}(?:\/|$))[\w.~!$&'()*+,;=:@-]+)*$/.test(basePath)) {
     return 'has a base path that is not plain: no empty or dot segments and no percent-encoding';
   }
   const name = url.hostname.replace(/^\[|\]$/g, '');

@@ -1,6 +1,7 @@
 /** Applications that are down, slow, full or gone, and clients that leave: told apart, bounded, nothing left behind. */
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import {
   type CarrierDoor,
@@ -10,6 +11,7 @@ import {
 } from '../support/carrier-door.ts';
 import { createEcho, type Echo, type EchoAnswer } from '../support/echo.ts';
 import { createRoute } from '../support/heads.ts';
+import { localhostCertificate, localhostKey } from '../support/localhost-certificate.ts';
 import { rawConnect, rawSend, waitUntil } from '../support/raw.ts';
 import { closedPort, createRawUpstream } from '../support/upstream.ts';
 
@@ -54,9 +56,29 @@ test('FL-030: a name that does not exist is a 502', async (t) => {
 });
 
 test('FL-030: a target that does not speak TLS is a 502', async (t) => {
-  const echo = await withEcho(t, () => ok);
-  const door = await withDoor(t, { targets: [echo.url.replace('http:', 'https:')] });
+  const upstream = await createRawUpstream((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  t.after(() => upstream.close());
+  const door = await withDoor(t, { targets: [upstream.url.replace('http:', 'https:')] });
   await fails(door, get(), 502, 'ERR_UPSTREAM_UNREACHABLE');
+});
+
+test('FL-030: a certificate is checked: for its authority, and for its name', async (t) => {
+  const server = createTlsServer({ key: localhostKey, cert: localhostCertificate }, (_request, response) => {
+    response.end('over TLS');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const cluster = { tls: { ca: localhostCertificate } };
+  const unknown = await withDoor(t, { targets: [`https://localhost:${port}`] });
+  await fails(unknown, get(), 502, 'ERR_UPSTREAM_UNREACHABLE');
+  const misnamed = await withDoor(t, { targets: [`https://127.0.0.2:${port}`], cluster });
+  await fails(misnamed, get(), 502, 'ERR_UPSTREAM_UNREACHABLE');
+  for (const host of ['target', 'preserve']) {
+    const good = await withDoor(t, { targets: [`https://localhost:${port}`], cluster: { ...cluster, host } });
+    const { responses } = await rawSend(good.port, get(), { responses: 1 });
+    assert.equal(responses[0]?.body, 'over TLS');
+  }
 });
 
 test('FL-030: a connection reset before the answer is a 502', async (t) => {

@@ -1,0 +1,23 @@
+/** A self-signed certificate for `localhost` and 127.0.0.1 with its key: worth nothing outside these tests. */
+
+/** PEM, P-256. */
+export const localhostKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgoqu6HMSsXOjk5OAd
+d3Qxa6Wpi6yJZ8vN6Dp8KLJ37nOhRANCAAQhJllOuaxAdPrfOtXrJBtEwLxLnnRI
+hdZcyxaW7YBzA13+E6LF0wms7BI+Vu8xamc8p8VI9X8lAcypzF1bNNza
+-----END PRIVATE KEY-----
+`;
+
+/** PEM, its own authority. */
+export const localhostCertificate = `-----BEGIN CERTIFICATE-----
+MIIBmjCCAUGgAwIBAgIUU3Ti/YoXcNmasZQTcGOvUAmBUJkwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMDIyMDQzNVoYDzIxMjYxMDI3
+MjIwNDM1WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQhJllOuaxAdPrfOtXrJBtEwLxLnnRIhdZcyxaW7YBzA13+E6LF0wms
+7BI+Vu8xamc8p8VI9X8lAcypzF1bNNzao28wbTAdBgNVHQ4EFgQUNdoI9LWLTHz/
+BbZP4WJSvW1nYjwwHwYDVR0jBBgwFoAUNdoI9LWLTHz/BbZP4WJSvW1nYjwwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDRwAwRAIgGQFDOfajkBUkVJ/VJ5LSJjxYMXt6Ia00ZtMhJaG8rdACIH2r
+B1XqhrMDn3GscdsXlEYYDeVUAP/+Ge0rsgH95XSF
+-----END CERTIFICATE-----
+`;
