@@ -26,8 +26,8 @@ export interface Surroundings {
 export interface Upstream {
   /** `127.0.0.1:…`, plain HTTP. */
   readonly http: string;
-  /** `127.0.0.1:…`, WebSocket echo. */
-  readonly webSocket: string;
+  /** `127.0.0.1:…`: echoes WebSocket messages, and answers a POST with how many bytes it had. */
+  readonly echo: string;
 }
 
 /** A client of the provider, registered for a candidate before it starts. */

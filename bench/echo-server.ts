@@ -1,13 +1,18 @@
-/** A process of its own that echoes WebSocket messages: `node bench/echo-server.ts <port>`. */
+/** A process of its own that echoes WebSocket messages and counts the bytes of bodies: `node bench/echo-server.ts <port>`. */
+import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 
-const server = new WebSocketServer({
-  host: '127.0.0.1',
-  port: Number(process.argv[2]),
-  perMessageDeflate: false,
+const server = createServer({ requestTimeout: 0 }, (request, response) => {
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+  });
+  request.on('end', () => response.end(String(bytes)));
 });
-server.on('connection', (socket) => {
+const sockets = new WebSocketServer({ server, perMessageDeflate: false });
+sockets.on('connection', (socket) => {
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
   socket.on('error', () => socket.terminate());
 });
+server.listen(Number(process.argv[2]), '127.0.0.1');
 process.once('SIGTERM', () => process.exit(0));

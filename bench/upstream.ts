@@ -1,4 +1,4 @@
-/** The application behind all candidates: one lean nginx for HTTP, one small process for the WebSocket echo. */
+/** The application behind all candidates: one lean nginx for HTTP, one small process for WebSocket and huge bodies. */
 import { closeSync, ftruncateSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Upstream } from './candidate.ts';
@@ -12,9 +12,10 @@ export interface RunningUpstream extends Upstream {
 export const hugeBytes = 500 * 1024 * 1024;
 
 export async function startUpstream(directory: string): Promise<RunningUpstream> {
-  const [port, webSocketPort] = [await freePort(), await freePort()];
+  const [port, echoPort] = [await freePort(), await freePort()];
   const home = join(directory, 'upstream');
-  mkdirSync(join(home, 'files'), { recursive: true });
+  mkdirSync(join(home, 'files', 'api'), { recursive: true });
+  writeFileSync(join(home, 'files', 'api', 'upload'), 'not for GET');
   writeFileSync(join(home, 'files', 'big'), Buffer.alloc(1024 * 1024, 'sallyport '));
   const huge = openSync(join(home, 'files', 'huge'), 'w');
   ftruncateSync(huge, hugeBytes);
@@ -26,17 +27,17 @@ export async function startUpstream(directory: string): Promise<RunningUpstream>
     log: join(home, 'output.log'),
     port,
   });
-  const echo = await start({
+  const echoServer = await start({
     command: process.execPath,
-    args: [join(import.meta.dirname, 'echo-server.ts'), String(webSocketPort)],
+    args: [join(import.meta.dirname, 'echo-server.ts'), String(echoPort)],
     log: join(home, 'echo.log'),
-    port: webSocketPort,
+    port: echoPort,
   });
   return {
     http: `127.0.0.1:${port}`,
-    webSocket: `127.0.0.1:${webSocketPort}`,
+    echo: `127.0.0.1:${echoPort}`,
     stop: async () => {
-      await Promise.all([nginx.stop(), echo.stop()]);
+      await Promise.all([nginx.stop(), echoServer.stop()]);
     },
   };
 }
@@ -57,6 +58,14 @@ http {
     default_type application/json;
     location / { return 200 '{"message":"Hello from the application","items":[1,2,3,4,5,6,7,8]}'; }
     location = /big { }
+    # nginx answers 'return' without waiting for the body; mirroring reads it whole, then a file refuses POST.
+    location = /api/upload {
+      client_body_buffer_size 128k;
+      mirror /read;
+      error_page 405 =200 @received;
+    }
+    location = /read { internal; return 204; }
+    location @received { return 200 '{"received":true}'; }
     location = /huge { }
   }
 }

@@ -75,7 +75,7 @@ OIDCSessionInactivityTimeout 3600
 ProxyRequests Off
 ProxyPreserveHost On
 ProxyPass /oidc !
-ProxyPass /ws http://${upstream.webSocket}/ws upgrade=websocket
+ProxyPass /ws http://${upstream.echo}/ws upgrade=websocket
 ProxyPass / http://${upstream.http}/ enablereuse=on max=64 keepalive=On
 <Location />
   AuthType openid-connect

@@ -34,7 +34,7 @@ http {
   proxy_busy_buffers_size 64k;
   proxy_max_temp_file_size 0;
   upstream application { server ${upstream.http}; keepalive 64; keepalive_requests 100000000; }
-  upstream echo { server ${upstream.webSocket}; }
+  upstream echo { server ${upstream.echo}; }
   server {
     listen 127.0.0.1:${port} backlog=1024;
     proxy_http_version 1.1;

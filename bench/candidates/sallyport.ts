@@ -79,7 +79,7 @@ function configuration(
     log: { access: false, format: 'json' },
     clusters: {
       app: { targets: [`http://${upstream.http}`] },
-      echo: { targets: [`http://${upstream.webSocket}`] },
+      echo: { targets: [`http://${upstream.echo}`] },
     },
     routes: [
       ...Array.from({ length: extraRoutes }, (_, index) => ({
@@ -90,6 +90,7 @@ function configuration(
       { path: '/public/**', cluster: 'app', access: 'public' },
       { path: '/api/**', cluster: 'app', ...signedIn, onAnonymous: 'unauthorized' },
       { path: '/ws', cluster: 'echo', ...signedIn },
+      { path: '/count', cluster: 'echo', ...signedIn },
       { path: '/**', cluster: 'app', ...signedIn },
     ],
   };

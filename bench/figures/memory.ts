@@ -35,34 +35,41 @@ async function growth(name: string, gate: Candidate, transfer: () => Promise<num
 
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(0);
 
-function download(gate: Candidate, path: string): Promise<number> {
-  return exchange(`${gate.url}${path}`, { headers: headers(gate) }, null);
+async function download(gate: Candidate, path: string): Promise<number> {
+  return (await exchange(`${gate.url}${path}`, { headers: headers(gate) }, null)).bytes;
 }
 
+/** What the application counted, not what was sent. */
 async function upload(gate: Candidate): Promise<number> {
   const options = {
     method: 'POST',
     headers: { ...headers(gate), origin: gate.url, 'content-length': hugeBytes },
   };
-  await exchange(`${gate.url}/api/upload`, options, hugeBytes);
-  return hugeBytes;
+  return Number((await exchange(`${gate.url}/count`, options, hugeBytes)).beginning);
 }
 
 const headers = (gate: Candidate) => ({ ...navigation, cookie: gate.cookie });
 
-/** Sends `bodyBytes` with back-pressure, reads the answer away and answers how many bytes it had. */
-function exchange(url: string, options: RequestOptions, bodyBytes: number | null): Promise<number> {
+interface Answer {
+  readonly bytes: number;
+  readonly beginning: string;
+}
+
+/** Sends `bodyBytes` with back-pressure and reads the answer, of which only the beginning is kept. */
+function exchange(url: string, options: RequestOptions, bodyBytes: number | null): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(url, { ...options, agent: false });
     request.once('error', reject);
     request.once('response', (response) => {
       let bytes = 0;
+      let beginning = '';
       response.on('data', (chunk: Buffer) => {
+        if (bytes === 0) beginning = chunk.toString('latin1', 0, 32);
         bytes += chunk.length;
       });
       response.once('error', reject);
       response.once('end', () => {
-        if (response.statusCode === 200) resolve(bytes);
+        if (response.statusCode === 200) resolve({ bytes, beginning });
         else reject(new Error(`${url} answered ${response.statusCode}`));
       });
     });
