@@ -50,9 +50,9 @@ export function createReturnTo(
   function acceptForeign(value: string): string | null {
     if (!/^https?:\/\/[^/]/.test(value)) return null;
     const url = parse(value);
-    if (url === null || url.username !== '' || url.password !== '' || url.pathname.startsWith('//'))
-      return null;
-    // Only what is written the way the parser writes it: no full-width letters, no `%2e`, no odd IPv4 (RD-014).
+    if (url === null || url.pathname.startsWith('//')) return null;
+    // Only what is written the way the parser writes it: no user information, no full-width letters, no `%2e`, no odd
+    // IPv4 (RD-014).
     if (!value.startsWith(url.origin) || !/^$|[/?#]/.test(value.charAt(url.origin.length))) return null;
     if (url.origin === publicUrl.origin) return isOwnPath(url.pathname, ownPaths) ? null : emit(url);
     return allowed.some((pattern) => pattern.test(url.origin)) ? emit(url) : null;
@@ -82,9 +82,11 @@ function compileOrigin(pattern: string): RegExp {
 function isOwnPath(pathname: string, ownPaths: readonly string[]): boolean {
   const decoded = decodeFully(pathname);
   if (decoded === null) return true;
-  const path = URL.parse(decoded.replace(/[\\/]+/g, '/'), 'http://gate.invalid')?.pathname;
-  if (path === undefined) return true;
-  return ownPaths.some((own) => path === own || path.startsWith(`${own}/`));
+  const flat = decoded.replace(/[\\/]+/g, '/');
+  const resolved = URL.parse(flat, 'http://gate.invalid')?.pathname;
+  if (resolved === undefined) return true;
+  const leadsTo = (path: string, own: string) => path === own || path.startsWith(`${own}/`);
+  return ownPaths.some((own) => leadsTo(flat, own) || leadsTo(resolved, own));
 }
 
 /** ASCII decoded until it no longer changes; null for broken encoding, or more layers of it than anybody means. */

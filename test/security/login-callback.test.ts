@@ -213,6 +213,12 @@ test('RP-061: a state that differs in case, space, NUL or length is not looked u
   const gate = createGate();
   const browser = createBrowser(gate);
   const state = await browser.startLogin();
+  const { take } = gate.transactions;
+  const lookedUp: string[] = [];
+  gate.transactions.take = (head, asked) => {
+    lookedUp.push(asked);
+    return take(head, asked);
+  };
   const swapped = state.replace(/[a-zA-Z]/, (c) =>
     c === c.toLowerCase() ? c.toUpperCase() : c.toLowerCase(),
   );
@@ -229,6 +235,7 @@ test('RP-061: a state that differs in case, space, NUL or length is not looked u
     const answer = await browser.visit(`/.auth/callback?code=c&state=${wrong}`);
     assertLoginFailed(gate, answer, { code: 'ERR_LOGIN_EXPIRED' });
   }
+  assert.deepEqual(lookedUp, [swapped], 'only what could be a state is looked up');
   assert.equal(gate.provider.redeemed.length, 0);
   assert.equal(
     (await browser.visit(`/.auth/callback?code=c&state=${state}`)).status,

@@ -71,6 +71,12 @@ test('sign in, ask, sign out: the longest return target survives, and no login c
   assert.equal((await browser.visit('/.auth/me')).status, 401, 'LO-048');
 });
 
+test('RD-020: a target that percent-encoding makes too long for a cookie leads to the default page', async () => {
+  const { browser } = createRealGate();
+  const answer = await browser.signIn(`?returnTo=/${encodeURIComponent('\u{1f600}'.repeat(900))}`);
+  assert.equal(locationOf(answer), `${publicOrigin}/`);
+});
+
 test('RP-052, RP-053: of many callbacks at once one is redeemed, and the session of the browser lives on', async () => {
   const { gate, browser } = createRealGate();
   const callback = `/.auth/callback?code=c&state=${await browser.startLogin()}`;

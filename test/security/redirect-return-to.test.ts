@@ -60,7 +60,17 @@ for (const [id, value, location = value] of accepted) {
 }
 
 const refused: Readonly<Record<string, readonly string[]>> = {
-  'RD-010': ['//evil', '///evil', '////evil', '/\\evil', '\\\\evil', '\\/evil', '/\\/evil', '//\\evil'],
+  'RD-010': [
+    '//app.test/x',
+    '//evil',
+    '///evil',
+    '////evil',
+    '/\\evil',
+    '\\\\evil',
+    '\\/evil',
+    '/\\/evil',
+    '//\\evil',
+  ],
   'RD-011': [
     ...['/\t/evil', '/\n/evil', '/\r/evil', ' //evil', '\t//evil', '\u0001//evil', '/\u000b/evil'],
     ...[
@@ -97,6 +107,8 @@ const refused: Readonly<Record<string, readonly string[]>> = {
     ...['https://app.testevil', 'https://evilapp.test', 'https://app。example', 'https://ａpp.test/'],
     ...[
       'https://x@app.test/',
+      'https://:@app.test/',
+      'https://:pw@app.test/',
       'http://app.test/',
       'https://app.test:8443/',
       'http://0xd83ad6ce',
@@ -131,7 +143,7 @@ const refused: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['/%2eauth/login', '/%2Eauth%2Flogout', '/x/../.auth/logout', '/.auth//logout', '/.auth/./logout'],
     ...['/%252eauth/login', '/x/%252e%252e/.auth/logout', '/.auth%5clogout', 'https://app.test/.auth/logout'],
-    '/%25252525252eauth/logout',
+    ...['/%25252525252eauth/logout', '/.auth%2f..', '/.auth%2fx%2f..%2f..'],
   ],
   'RD-020': [`/${'a'.repeat(64 * 1024)}`, '', `/${'a'.repeat(2048)}`, `/${'\u{1f600}'.repeat(900)}`],
   'RD-023': ['//evil.com/%2e%2e', '//evil.com/..'],
@@ -148,6 +160,12 @@ for (const [id, values] of Object.entries(refused)) {
     }
   });
 }
+
+test('RD-020: what percent-encoding makes longer than the bound is refused', () => {
+  const returnTo = createReturnTo(new URL(publicOrigin), ['/.auth'], { default: '/', allow: [] });
+  assert.equal(returnTo.accept(`/${'\u{1f600}'.repeat(900)}`), null);
+  assert.notEqual(returnTo.accept(`/${'\u{1f600}'.repeat(100)}`), null);
+});
 
 test('RD-019: renamed endpoints are own paths too', async () => {
   const config = { paths: { logout: '/bye', signedOut: 'gone' } };
