@@ -36,6 +36,8 @@ export class Carrying implements Dispatcher.DispatchHandler {
   #controller: Dispatcher.DispatchController | null = null;
   #stage: Stage = 'connecting';
   #attempts = 0;
+  /** Handed to undici and not begun: it cannot be taken back, so it counts although nobody waits for it any longer. */
+  #queued = false;
   #queueTimer: NodeJS.Timeout | null = null;
   #totalTimer: NodeJS.Timeout | null = null;
   #release: (() => void) | null = null;
@@ -65,6 +67,8 @@ export class Carrying implements Dispatcher.DispatchHandler {
     if (total !== null) {
       this.#totalTimer = setTimeout(() => this.#giveUp('ERR_UPSTREAM_TIMEOUT', 'total'), total).unref();
     }
+    // The client may have left while it was being decided: its `close` will not come again.
+    if (exchange.response.destroyed) this.#closed();
   }
 
   get settled(): boolean {
@@ -93,6 +97,7 @@ export class Carrying implements Dispatcher.DispatchHandler {
     const pool = fresh ? target.fresh() : target.pool;
     this.#target = target;
     this.#stage = 'connecting';
+    this.#queued = true;
     this.#attempts += 1;
     target.active += 1;
     if (target.active > this.#cluster.config.connections) this.#waitInQueue();
@@ -106,10 +111,15 @@ export class Carrying implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#queued = false;
+    if (this.#settled) {
+      // Throwing takes the request out before a byte is written; aborting would cost the connection.
+      this.#leaveTarget();
+      throw leftBehind;
+    }
     if (this.#queueTimer !== null) clearTimeout(this.#queueTimer);
     this.#controller = controller;
-    if (this.#settled) controller.abort(leftBehind);
-    else this.#stage = 'sent';
+    this.#stage = 'sent';
   }
 
   onResponseStarted(): void {
@@ -212,6 +222,8 @@ export class Carrying implements Dispatcher.DispatchHandler {
 
   /** Never throws: undici would make it an uncaught error. */
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.#queued = false;
+    if (this.#settled) this.#leaveTarget();
     if (this.#settled || this.#ended) return;
     if (!this.#headOut && this.#tryAgain(error)) return;
     this.#fail(toUpstreamFailure(error, this.#stage), failureCause(error));
@@ -284,7 +296,7 @@ export class Carrying implements Dispatcher.DispatchHandler {
     if (this.#queueTimer !== null) clearTimeout(this.#queueTimer);
     if (this.#totalTimer !== null) clearTimeout(this.#totalTimer);
     this.#release?.();
-    this.#leaveTarget();
+    if (!this.#queued) this.#leaveTarget();
     const body = this.#outgoing?.body;
     if (body instanceof RequestBody) {
       this.#bytesIn = body.bytes;
@@ -295,6 +307,7 @@ export class Carrying implements Dispatcher.DispatchHandler {
   }
 
   #leaveTarget(): void {
+    if (this.#queueTimer !== null) clearTimeout(this.#queueTimer);
     if (this.#target === null) return;
     this.#target.active -= 1;
     this.#target = null;
@@ -319,7 +332,7 @@ const leftBehind = new Error('the client left');
 
 function isEventStream(headers: ParsedHeaders): boolean {
   const type = headers['content-type'];
-  return typeof type === 'string' && type.startsWith('text/event-stream');
+  return typeof type === 'string' && /^text\/event-stream\b/i.test(type);
 }
 
 /** The head of a stream goes out at once; that of an ordinary answer together with its body, which is there by now. */

@@ -13,6 +13,7 @@ import type { CarrierContext } from './carrier-context.ts';
 import { Carrying } from './carrying.ts';
 import type { Cluster } from './cluster.ts';
 import type { ParsedHeaders } from './response-head.ts';
+import type { Target } from './target.ts';
 import { createTunnel } from './tunnel.ts';
 import { failureCause, type Stage, toUpstreamFailure } from './upstream-failure.ts';
 import { handshakeProblem } from './websocket-handshake.ts';
@@ -24,6 +25,9 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   readonly #cluster: Cluster;
   readonly #startedAt: number;
   readonly #onClose = () => this.#clientLeft();
+  #headers: string[] = [];
+  #target: Target | null = null;
+  #attempts = 0;
   #controller: Dispatcher.DispatchController | null = null;
   #stage: Stage = 'connecting';
   #upstreamMs: number | null = null;
@@ -41,17 +45,25 @@ export class Upgrading implements Dispatcher.DispatchHandler {
     // The HTTP server has let go of this socket: an error without a listener would end the process.
     exchange.socket.on('error', () => undefined);
     exchange.socket.on('close', this.#onClose);
+    if (exchange.socket.destroyed) this.#clientLeft();
   }
 
   /** Asks the application to switch protocols. */
   send(headers: string[]): void {
-    const { head } = this.#exchange;
-    const target = this.#cluster.pick(head, null);
+    if (this.#settled) return;
+    this.#headers = headers;
+    this.#sendTo(this.#cluster.pick(this.#exchange.head, null));
+  }
+
+  #sendTo(target: Target | null): void {
     if (target === null) {
       this.#fail(new SallyportError('ERR_UPSTREAM_OVERLOADED', 'every target is full', { retryAfter: 1 }));
       return;
     }
-    const outgoing = { method: head.method, headers, body: null };
+    const { head } = this.#exchange;
+    const outgoing = { method: head.method, headers: this.#headers, body: null };
+    this.#target = target;
+    this.#attempts += 1;
     target.fresh().dispatch(this.#context.dispatchOptions(outgoing, target, head, this.#cluster), this);
   }
 
@@ -60,9 +72,10 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Throwing takes the request out before a byte is written.
+    if (this.#settled) throw new Error('the client left');
     this.#controller = controller;
-    if (this.#settled) controller.abort(new Error('the client left'));
-    else this.#stage = 'sent';
+    this.#stage = 'sent';
   }
 
   onResponseStarted(): void {
@@ -150,7 +163,18 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   /** Never throws: undici would make it an uncaught error. */
   onResponseError(controller: Dispatcher.DispatchController | null, error: Error): void {
     if (this.#plain !== null) this.#plain.onResponseError(controller, error);
+    else if (!this.#settled && this.#stage === 'connecting' && this.#tryNext()) return;
     else this.#fail(toUpstreamFailure(error, this.#stage), failureCause(error));
+  }
+
+  /** Another target, when this one could not even be reached. */
+  #tryNext(): boolean {
+    const target = this.#target as Target;
+    this.#cluster.rest(target);
+    if (this.#attempts >= this.#cluster.targets.length) return false;
+    const next = this.#cluster.pick(this.#exchange.head, target);
+    if (next !== null) this.#sendTo(next);
+    return next !== null;
   }
 
   /** The application answered instead of switching: 401, 404, 426 and the like reach the client as they are. */

@@ -456,3 +456,45 @@ test('RT-029: a captured segment arrives in a header encoded', async (t) => {
   await rawSend(door.port, get(), { responses: 1 });
   assert.deepEqual(echo.requests[0]?.all('x-user'), ['a/?#%0D%0AX: 1']);
 });
+
+test('FL-034: requests whose clients have left count until they are out of the queue, and cost no connection', async (t) => {
+  const sockets: Socket[] = [];
+  const echo = await withEcho(t, (_request, socket) => void sockets.push(socket));
+  const door = await withDoor(t, { targets: [echo.url], cluster: { connections: 1, queue: 3 } });
+  const first = await rawConnect(door.port);
+  first.write(get('/first'));
+  await echo.waitRequests(1);
+  for (let i = 0; i < 3; i += 1) {
+    const peer = await rawConnect(door.port);
+    peer.write(get('/left'));
+    await waitUntil(() => door.carrier.inFlight() === 2);
+    peer.destroy();
+    await waitUntil(() => door.carrier.inFlight() === 1);
+  }
+  await fails503(door);
+  echo.answerWith(() => ok);
+  sockets[0]?.write(ok);
+  await first.waitResponses(1);
+  assert.equal((await rawSend(door.port, get('/next'), { responses: 1 })).responses[0]?.body, 'ok');
+  assert.equal(echo.sees('/left'), false);
+  assert.equal(echo.accepted(), 1);
+  first.destroy();
+});
+
+async function fails503(door: CarrierDoor): Promise<void> {
+  const { responses } = await rawSend(door.port, get('/over'), { responses: 1 });
+  assert.equal(responses[0]?.status, 503);
+}
+
+test('a client that left while it was being decided is not carried', async (t) => {
+  const echo = await withEcho(t, () => ok);
+  const door = await withDoor(t, { targets: [echo.url], decideAfter: 100 });
+  const peer = await rawConnect(door.port);
+  peer.write(get());
+  await waitUntil(() => door.received() === 1);
+  peer.destroy();
+  await waitUntil(() => door.outcomes.length === 1);
+  assert.equal(door.outcomes[0]?.aborted, true);
+  assert.equal(door.carrier.inFlight(), 0);
+  assert.equal(echo.accepted(), 0);
+});

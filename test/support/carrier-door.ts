@@ -9,7 +9,7 @@ import type { Emit, EventName, Events } from '../../src/core/events.ts';
 import type { RequestHead } from '../../src/core/request-head.ts';
 import type { Session } from '../../src/core/session.ts';
 import type { SessionEndReason } from '../../src/sessions/sessions.ts';
-import type { Carrier, Outcome } from '../../src/upstreams/carrier.ts';
+import type { Carrier, Exchange, Outcome } from '../../src/upstreams/carrier.ts';
 import { clusterSchema } from '../../src/upstreams/cluster-config.ts';
 import { type CarrierDeps, createCarrier } from '../../src/upstreams/create-carrier.ts';
 import { createRoute } from './heads.ts';
@@ -21,6 +21,8 @@ export interface CarrierDoorOptions {
   readonly deps?: Partial<CarrierDeps>;
   /** What was decided about a request; by default a public route without a session. */
   readonly forward?: (head: RequestHead) => Partial<Forward>;
+  /** Milliseconds that deciding takes; at once when absent. */
+  readonly decideAfter?: number;
 }
 
 export interface CarrierDoor {
@@ -32,6 +34,8 @@ export interface CarrierDoor {
   readonly outcomes: readonly Outcome[];
   readonly failures: readonly SallyportError[];
   readonly events: readonly { readonly name: EventName; readonly event: Events[EventName] }[];
+  /** Requests that came in. */
+  received(): number;
   /** Sessions that are held now. */
   held(): number;
   /** Ends every held session. */
@@ -65,6 +69,7 @@ export function createSession(claims: Record<string, unknown> = {}): Session {
 }
 
 export async function createCarrierDoor(options: CarrierDoorOptions): Promise<CarrierDoor> {
+  let received = 0;
   const outcomes: Outcome[] = [];
   const failures: SallyportError[] = [];
   const events: { name: EventName; event: Events[EventName] }[] = [];
@@ -98,20 +103,20 @@ export async function createCarrierDoor(options: CarrierDoorOptions): Promise<Ca
 
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     const head = headOf(request, null);
-    carrier.carry(
-      {
-        head,
-        request,
-        response,
-        fail(error) {
-          failures.push(error);
-          response.writeHead(error.status, { 'content-type': 'text/plain' });
-          response.end(error.code);
-        },
-        finish: (outcome) => void outcomes.push(outcome),
+    const exchange: Exchange = {
+      head,
+      request,
+      response,
+      fail(error) {
+        failures.push(error);
+        response.writeHead(error.status, { 'content-type': 'text/plain' });
+        response.end(error.code);
       },
-      forwardOf(head),
-    );
+      finish: (outcome) => void outcomes.push(outcome),
+    };
+    received += 1;
+    if (options.decideAfter === undefined) carrier.carry(exchange, forwardOf(head));
+    else setTimeout(() => carrier.carry(exchange, forwardOf(head)), options.decideAfter);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, firstBytes: Buffer) => {
     const head = headOf(request, (request.headers.upgrade ?? '').toLowerCase());
@@ -140,6 +145,7 @@ export async function createCarrierDoor(options: CarrierDoorOptions): Promise<Ca
     outcomes,
     failures,
     events,
+    received: () => received,
     held: () => holds.size,
     endSessions(reason = 'logout') {
       for (const onEnd of [...holds]) onEnd(reason);
