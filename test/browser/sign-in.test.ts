@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { Response } from 'playwright-core';
 import { openContext, openContextWithoutCookies, signIn, withoutBrowser } from './chromium.ts';
 import { startTestDemo } from './demo-fixture.ts';
+import { startHttpsDemo } from './https-demo.ts';
 
 const options = { skip: withoutBrowser };
 
@@ -46,6 +47,34 @@ test('SC-047: the login cookie says SameSite=Lax where the answer comes as a que
     'said, not defaulted',
   );
 });
+
+test(
+  'SC-047: by form_post, a POST of another site, it says SameSite=None and Secure, and the sign-in succeeds',
+  options,
+  async (t) => {
+    const demo = await startHttpsDemo(t, { SALLYPORT_PROVIDERS__MAIN__RESPONSE_MODE: 'form_post' });
+    const context = await openContext(t, { ignoreHTTPSErrors: true });
+    const page = await context.newPage();
+    const answered = page.waitForRequest((request) =>
+      request.url().startsWith(`${demo.gateUrl}/.auth/callback`),
+    );
+    await page.goto(`${demo.gateUrl}/?by=form_post`);
+    await page.getByLabel('Name').waitFor();
+    const [login, ...others] = await context.cookies(demo.gateUrl);
+    assert.deepEqual(others, []);
+    assert.equal(login?.sameSite, 'None');
+    assert.equal(login?.secure, true);
+    await signIn(page, 'alice');
+    await page.locator('#greeting').filter({ hasText: 'Hello, Alice' }).waitFor();
+    assert.equal((await answered).method(), 'POST');
+    assert.equal(page.url(), `${demo.gateUrl}/?by=form_post`);
+    const session = (await context.cookies(demo.gateUrl)).find(
+      (cookie) => cookie.name === '__Host-sallyport',
+    );
+    assert.equal(session?.sameSite, 'Lax', 'the session cookie itself stays Lax');
+    assert.ok(session?.secure === true && session.httpOnly && session.path === '/');
+  },
+);
 
 async function setCookies(response: Response): Promise<readonly string[]> {
   return (await response.headersArray())
