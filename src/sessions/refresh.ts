@@ -53,24 +53,42 @@ export function createRefresher(deps: RefresherDeps): Refresher {
   const jitter = (): number => (deps.random(1)[0] ?? 0) / 255;
 
   const run = async (live: LiveSession): Promise<void> => {
-    const used = live.record.tokens;
-    const { provider, logId, record } = live;
-    const started = clock.monotonic();
     try {
-      const outcome = await provider.refresh(record.subject, record.claims, used);
-      if (outcome.kind === 'rejected') return await rejected(live, outcome.reason);
-      const tokens = keepRefreshToken(outcome.tokens, used);
-      if (live.ended !== null) return await discard(live, tokens, used);
-      take(live, tokens, outcome);
-      emit('session.refreshed', {
-        provider: provider.name,
-        session: logId,
-        durationMs: clock.monotonic() - started,
-      });
-      await write(live, tokens, used);
+      // Another process may have renewed already: a refresh token that was used twice can end the whole family.
+      const known = live.record.tokens;
+      await catchUp(live);
+      const renewed = live.record.tokens !== known && clock.now() < live.refreshAt;
+      if (live.ended === null && !renewed) await renew(live);
     } catch (error) {
       failed(live, error);
     }
+  };
+
+  const renew = async (live: LiveSession): Promise<void> => {
+    const { provider, logId, record } = live;
+    const used = record.tokens;
+    const started = clock.monotonic();
+    const outcome = await provider.refresh(record.subject, record.claims, used);
+    if (outcome.kind === 'rejected') {
+      await rejected(live, used, outcome.reason);
+      return;
+    }
+    const tokens = keepRefreshToken(outcome.tokens, used);
+    if (live.ended !== null) {
+      discard(live, tokens, used);
+      return;
+    }
+    take(live, tokens, outcome);
+    const durationMs = clock.monotonic() - started;
+    emit('session.refreshed', { provider: provider.name, session: logId, durationMs });
+    await write(live, tokens, used);
+  };
+
+  /** Takes over what another process has written. */
+  const catchUp = async (live: LiveSession): Promise<void> => {
+    const found = await writer.reread(live);
+    if (found === 'gone') deps.onGone(live);
+    if (found === 'other-tokens') deps.onChanged(live);
   };
 
   const take = (
@@ -92,22 +110,20 @@ export function createRefresher(deps: RefresherDeps): Refresher {
       if (live.ended === null) deps.onUnsaved(live);
       return;
     }
-    await discard(live, tokens, used);
     deps.onGone(live);
+    discard(live, tokens, used);
   };
 
   /** The session was ended meanwhile: nothing brings it back, and the new token is not left lying about (LO-025). */
-  const discard = async (live: LiveSession, tokens: TokenSet, used: TokenSet): Promise<void> => {
-    if (tokens.refreshToken !== null && tokens.refreshToken !== used.refreshToken) {
-      await live.provider.revoke(tokens.refreshToken);
-    }
+  const discard = (live: LiveSession, tokens: TokenSet, used: TokenSet): void => {
+    if (tokens.refreshToken === null || tokens.refreshToken === used.refreshToken) return;
+    live.provider.revoke(tokens.refreshToken).catch(() => {});
   };
 
-  /** Somebody else may have used the token before us; then theirs is the one that counts. */
-  const rejected = async (live: LiveSession, reason: string): Promise<void> => {
-    const found = await writer.reread(live);
-    if (found === 'gone') return deps.onGone(live);
-    if (found === 'other-tokens') return deps.onChanged(live);
+  /** Somebody else may have used the token while we did; then theirs is the one that counts. */
+  const rejected = async (live: LiveSession, used: TokenSet, reason: string): Promise<void> => {
+    await catchUp(live);
+    if (live.ended !== null || live.record.tokens !== used) return;
     emit('session.refresh-failed', { provider: live.provider.name, session: live.logId, reason });
     await deps.onRejected(live);
   };
@@ -150,7 +166,11 @@ export function createRefresher(deps: RefresherDeps): Refresher {
     },
     failure(live) {
       const wait = Math.ceil((live.refreshNotBefore - clock.monotonic()) / 1000);
-      return new SallyportError('ERR_PROVIDER_UNAVAILABLE', 'the access token could not be renewed', {
+      const code =
+        live.refreshError?.code === 'ERR_STORE_UNAVAILABLE'
+          ? 'ERR_STORE_UNAVAILABLE'
+          : 'ERR_PROVIDER_UNAVAILABLE';
+      return new SallyportError(code, 'the access token could not be renewed', {
         detail: 'refresh-failed',
         retryAfter: Math.max(1, wait),
         cause: live.refreshError,

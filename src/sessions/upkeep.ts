@@ -169,10 +169,11 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
       const now = clock.now();
       mendTimes(live, now);
       if (slide) touch(live, now);
-      // Both ways: after the wall clock went back the time in the store is wrong as well.
-      if (slide && Math.abs(now - live.saved.record.lastSeenAt) >= limits.slideEvery) persist(live);
       renewCalm(live, limits);
       if (!refresher.isDue(live, now)) {
+        // Both ways: after the wall clock went back the time in the store is wrong as well.
+        const unwritten = Math.abs(now - live.saved.record.lastSeenAt);
+        if (slide && unwritten >= limits.slideEvery) persist(live);
         if (isDead(live)) throw refresher.failure(live);
         return null;
       }
