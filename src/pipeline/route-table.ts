@@ -47,9 +47,8 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
   for (const route of routes) insert(root, route);
 
   const lookup = (path: string, method: string): RouteLookup => {
-    const segments = path.slice(1).split('/');
-    const candidates = findNode(root, segments, 0);
-    return candidates === null ? none : select(candidates, segments, method);
+    const candidates = findNode(root, path, 0);
+    return candidates === null ? none : select(candidates, path, method);
   };
 
   return {
@@ -93,39 +92,35 @@ function literalOf(node: Node, segment: string): Node {
   return created;
 }
 
-/** The routes of the most specific pattern that covers the segments from `index` on. */
-function findNode(node: Node, segments: readonly string[], index: number): CompiledRoute[] | null {
-  if (index === segments.length) {
-    if (node.ending.length > 0) return node.ending;
-    return node.tail.length > 0 ? node.tail : null;
-  }
-  const segment = segments[index] as string;
-  const literal = node.literals.get(segment);
-  const specific = literal === undefined ? null : findNode(literal, segments, index + 1);
+/** The routes of the most specific pattern that covers what follows the slash at `slash`; past the end: nothing is left. */
+function findNode(node: Node, path: string, slash: number): readonly CompiledRoute[] | null {
+  const rest = node.tail.length > 0 ? node.tail : null;
+  if (slash === path.length) return node.ending.length > 0 ? node.ending : rest;
+  if (node.literals.size === 0 && node.wildcard === null) return rest;
+  const next = path.indexOf('/', slash + 1);
+  const end = next === -1 ? path.length : next;
+  const literal = node.literals.get(path.slice(slash + 1, end));
+  const specific = literal === undefined ? null : findNode(literal, path, end);
   if (specific !== null) return specific;
   // An empty last segment is a trailing slash: no wildcard captures nothing, but `/**` covers it.
-  const captured =
-    node.wildcard === null || segment === '' ? null : findNode(node.wildcard, segments, index + 1);
-  if (captured !== null) return captured;
-  return node.tail.length > 0 ? node.tail : null;
+  const isEmpty = end === slash + 1;
+  const captured = node.wildcard === null || isEmpty ? null : findNode(node.wildcard, path, end);
+  return captured ?? rest;
 }
 
-function select(
-  candidates: readonly CompiledRoute[],
-  segments: readonly string[],
-  method: string,
-): RouteLookup {
+function select(candidates: readonly CompiledRoute[], path: string, method: string): RouteLookup {
   const effective = method === 'HEAD' ? 'GET' : method;
   for (const candidate of candidates) {
     const { methods } = candidate.route;
     if (methods === null || methods.has(effective) || methods.has(method)) {
-      return candidate.plainMatch ?? capture(candidate, segments);
+      return candidate.plainMatch ?? capture(candidate, path);
     }
   }
   return { kind: 'method-not-allowed', allow: allowedMethods(candidates) };
 }
 
-function capture(candidate: CompiledRoute, segments: readonly string[]): RouteLookup {
+function capture(candidate: CompiledRoute, path: string): RouteLookup {
+  const segments = path.slice(1).split('/');
   const params: Record<string, string> = Object.create(null);
   for (const { index, name } of candidate.captures) params[name] = segments[index] as string;
   return { kind: 'match', match: { route: candidate.route, params } };
