@@ -9,6 +9,13 @@ import type { Endpoint } from './endpoint.ts';
 import { readQuery, single } from './form.ts';
 
 /**
+ * The browser drops the pages that it keeps for its Back button, so that the next person at it sees none of them
+ * (LO-051, https://www.w3.org/TR/clear-site-data/): applications rarely say `no-store` themselves. It is said here and
+ * not in the answer to the logout, because a page is kept only once the browser has left it.
+ */
+const forgetPages = ['clear-site-data', '"cache"'];
+
+/**
  * Leads on to what the logout asked for, if this browser remembers something; otherwise a page. Nothing is taken from
  * the query but `local=1`, which chooses a sentence: the provider was not told (LO-041). `state` is not ours (LO-045).
  * Fails with `ERR_STORE_UNAVAILABLE` when it cannot tell whether the session that the browser shows has ended.
@@ -23,8 +30,14 @@ export function createSignedOut(context: EndpointContext): Endpoint {
     const setCookies =
       authentication.kind === 'rejected' ? [...authentication.setCookies, ...forget] : forget;
     const target = remembered === null ? null : returnTo.accept(remembered);
-    if (target !== null) return redirectAnswer(target, { reason: 'signed-out', setCookies });
-    return pageAnswer(signedOut(context, head), { status: 200, reason: 'signed-out', setCookies });
+    if (target !== null)
+      return redirectAnswer(target, { reason: 'signed-out', setCookies, headers: forgetPages });
+    return pageAnswer(signedOut(context, head), {
+      status: 200,
+      reason: 'signed-out',
+      setCookies,
+      headers: forgetPages,
+    });
   };
 }
 
