@@ -88,7 +88,8 @@ export const endpointsSchema = z
 /** `paths` are absolute here (`/.auth/login`). */
 export type EndpointsConfig = z.output<typeof endpointsSchema>;
 
-interface EndpointPaths {
+/** The absolute path of each endpoint. */
+export interface EndpointPaths {
   readonly login: string;
   readonly callback: string;
   readonly me: string;
