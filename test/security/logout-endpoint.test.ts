@@ -173,6 +173,16 @@ test('LO-051, LO-054: the signed-out page is public, never stored, and starts no
   assert.match(page.body, /href="https:\/\/app\.test\/\.auth\/login">Sign in again</);
 });
 
+test('LO-051, SC-053: after a sign-out the kept pages go, and nothing that belongs to the application', async () => {
+  const { browser } = await signedInGate();
+  const clearSiteData = (answer: Respond) => headerValue(answer.headers, 'clear-site-data');
+  assert.equal(clearSiteData(await browser.visit('/.auth/signed-out')), null, 'nobody signed out yet');
+  assert.equal(clearSiteData(await browser.visit('/.auth/me')), null);
+  await logOut(browser, '?returnTo=/bye');
+  assert.equal(clearSiteData(await browser.visit('/.auth/signed-out')), '"cache"', 'on the way on');
+  assert.equal(clearSiteData(await browser.visit('/.auth/signed-out')), '"cache"', 'on the page');
+});
+
 test('without a session a logout clears the cookies and goes straight to the signed-out page', async () => {
   const gate = createGate();
   for (const cookie of ['', `${sessionCookie}=stale`]) {
