@@ -2,15 +2,15 @@
  * One request on its way: what undici calls while it sends the request and receives the answer. A class, because the
  * hot path makes one for every request: methods on a prototype, no closures but one.
  */
-import type { ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Forward } from '../core/decision.ts';
 import { SallyportError } from '../core/errors.ts';
+import { Answer } from './answer.ts';
 import type { Exchange } from './carrier.ts';
 import type { CarrierContext } from './carrier-context.ts';
 import type { Cluster } from './cluster.ts';
 import { RequestBody } from './request-body.ts';
-import { allowedTrailers, type ParsedHeaders } from './response-head.ts';
+import type { ParsedHeaders } from './response-head.ts';
 import type { Target } from './target.ts';
 import { failureCause, isStaleConnection, type Stage, toUpstreamFailure } from './upstream-failure.ts';
 
@@ -31,6 +31,7 @@ export class Carrying implements Dispatcher.DispatchHandler {
   readonly #cluster: Cluster;
   readonly #startedAt: number;
   readonly #onClose: () => void;
+  readonly #answer: Answer;
   #target: Target | null = null;
   #outgoing: Outgoing | null = null;
   #controller: Dispatcher.DispatchController | null = null;
@@ -42,16 +43,9 @@ export class Carrying implements Dispatcher.DispatchHandler {
   #totalTimer: NodeJS.Timeout | null = null;
   #release: (() => void) | null = null;
   #interim = 0;
-  #status = 0;
   #upstreamMs: number | null = null;
   #bytesIn = 0;
-  #bytesOut = 0;
-  /** Bytes of the body that `Content-Length` promises; -1 when it is not known. */
-  #promised = -1;
-  #headOut = false;
-  #ended = false;
   #settled = false;
-  #waitsForDrain = false;
   #error: SallyportError | null = null;
 
   constructor(context: CarrierContext, exchange: Exchange, forward: Forward, cluster: Cluster) {
@@ -61,6 +55,7 @@ export class Carrying implements Dispatcher.DispatchHandler {
     this.#cluster = cluster;
     this.#startedAt = context.clock.monotonic();
     this.#onClose = () => this.#closed();
+    this.#answer = new Answer(exchange.response);
     context.began();
     exchange.response.on('close', this.#onClose);
     const { total } = cluster.config.timeouts;
@@ -69,10 +64,6 @@ export class Carrying implements Dispatcher.DispatchHandler {
     }
     // The client may have left while it was being decided: its `close` will not come again.
     if (exchange.response.destroyed) this.#closed();
-  }
-
-  get settled(): boolean {
-    return this.#settled;
   }
 
   /** Sends the request to a target of the cluster. */
@@ -157,18 +148,10 @@ export class Carrying implements Dispatcher.DispatchHandler {
   }
 
   #writeHead(status: number, headers: ParsedHeaders): void {
-    const { response, request, head } = this.#exchange;
-    const bodyless = head.method === 'HEAD' || status === 204 || status === 304;
-    const length = headers['content-length'];
-    const trailers = !bodyless && length === undefined && request.httpVersionMinor > 0;
-    this.#status = status;
-    if (!bodyless && typeof length === 'string') this.#promised = Number(length);
-    const framing = { contentLength: status !== 204, trailers };
-    const built = this.#context.buildResponseHead(headers, this.#forward, head.id, framing);
-    response.writeHead(status, built);
-    this.#headOut = true;
+    const { request, head } = this.#exchange;
+    const framing = this.#answer.frame(head.method, status, headers, request.httpVersionMinor);
+    this.#answer.begin(status, this.#context.buildResponseHead(headers, this.#forward, head.id, framing));
     if (isEventStream(headers)) this.#holdStream();
-    process.nextTick(flushHead, this, response);
   }
 
   /** An event stream ends with the session and with the process, though neither side would end it. */
@@ -183,49 +166,20 @@ export class Carrying implements Dispatcher.DispatchHandler {
     };
   }
 
-  /** Whether the head must go out although no byte of the body is there yet. */
-  get headWaits(): boolean {
-    return this.#headOut && !this.#ended && this.#bytesOut === 0 && !this.#settled;
-  }
-
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#settled || this.#ended) return;
-    const { response } = this.#exchange;
-    this.#bytesOut += chunk.length;
-    if (this.#bytesOut === this.#promised) {
-      // All that was promised is here: head, body and end go out in one write.
-      this.#ended = true;
-      response.end(chunk);
-    } else if (!response.write(chunk)) {
-      controller.pause();
-      this.#resumeOnDrain(response);
-    }
-  }
-
-  #resumeOnDrain(response: ServerResponse): void {
-    if (this.#waitsForDrain) return;
-    this.#waitsForDrain = true;
-    response.once('drain', () => {
-      this.#waitsForDrain = false;
-      this.#controller?.resume();
-    });
+    if (!this.#settled && !this.#answer.ended) this.#answer.write(controller, chunk);
   }
 
   onResponseEnd(_controller: Dispatcher.DispatchController, trailers: ParsedHeaders): void {
-    if (this.#settled || this.#ended) return;
-    this.#ended = true;
-    const { response } = this.#exchange;
-    const pairs = this.#promised === -1 ? allowedTrailers(trailers) : null;
-    if (pairs !== null && response.chunkedEncoding) response.addTrailers(pairs);
-    response.end();
+    if (!this.#settled && !this.#answer.ended) this.#answer.end(trailers);
   }
 
   /** Never throws: undici would make it an uncaught error. */
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     this.#queued = false;
     if (this.#settled) this.#leaveTarget();
-    if (this.#settled || this.#ended) return;
-    if (!this.#headOut && this.#tryAgain(error)) return;
+    if (this.#settled || this.#answer.ended) return;
+    if (!this.#answer.begun && this.#tryAgain(error)) return;
     this.#fail(toUpstreamFailure(error, this.#stage), failureCause(error));
   }
 
@@ -258,7 +212,7 @@ export class Carrying implements Dispatcher.DispatchHandler {
   #fail(error: SallyportError, cause: string = failureCause(error)): void {
     if (this.#settled) return;
     if (error.status >= 500) this.#report(error, cause);
-    if (this.#headOut) {
+    if (this.#answer.begun) {
       this.#breakOff(error);
       return;
     }
@@ -282,10 +236,11 @@ export class Carrying implements Dispatcher.DispatchHandler {
     this.#settle();
     this.#exchange.response.off('close', this.#onClose);
     this.#exchange.finish({
-      status: this.#status === 0 ? 499 : this.#status,
+      // 499: the client left before there was an answer.
+      status: this.#answer.status === 0 ? 499 : this.#answer.status,
       upstreamMs: this.#upstreamMs,
       bytesIn: this.#bytesIn,
-      bytesOut: this.#bytesOut,
+      bytesOut: this.#answer.bytes,
       error: this.#error,
       aborted,
     });
@@ -302,7 +257,7 @@ export class Carrying implements Dispatcher.DispatchHandler {
       this.#bytesIn = body.bytes;
       if (!body.readableEnded) body.destroy();
     }
-    if (!this.#ended) this.#controller?.abort(leftBehind);
+    if (!this.#answer.ended) this.#controller?.abort(leftBehind);
     this.#context.ended();
   }
 
@@ -333,9 +288,4 @@ const leftBehind = new Error('the client left');
 function isEventStream(headers: ParsedHeaders): boolean {
   const type = headers['content-type'];
   return typeof type === 'string' && /^text\/event-stream\b/i.test(type);
-}
-
-/** The head of a stream goes out at once; that of an ordinary answer together with its body, which is there by now. */
-function flushHead(carrying: Carrying, response: ServerResponse): void {
-  if (carrying.headWaits && !response.destroyed) response.flushHeaders();
 }
