@@ -72,10 +72,7 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
     needsUserinfo(claims, config)
       ? fetchUserinfo(
           { http, endpoint: metadata.userinfo_endpoint, demanded: config.userinfo === 'always' },
-          {
-            accessToken,
-            subject: claims.sub as string,
-          },
+          { accessToken, subject: claims.sub as string },
         )
       : null;
 
@@ -86,11 +83,7 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
       throw new Refusal('nonce-mismatch');
     }
     if (!needsUserinfo(claims, config)) return claims;
-    // The refresh token is spent: a userinfo that fails now must not lose its successor.
-    const userinfo = await userinfoFor(metadata, claims, obtained.accessToken).catch((error) => {
-      if (error instanceof SallyportError) return null;
-      throw error;
-    });
+    const userinfo = await userinfoFor(metadata, claims, obtained.accessToken).catch(keepClaims);
     return mergeClaims(claims, userinfo ?? before);
   };
 
@@ -135,6 +128,13 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
     isReady: () => discovery.known() !== null,
     close: () => http.close(),
   };
+}
+
+/** The refresh token is spent: a userinfo that fails now must not lose its successor, unless it speaks of somebody else. */
+function keepClaims(error: unknown): null {
+  if (error instanceof SallyportError) return null;
+  if (error instanceof Refusal && error.reason !== 'userinfo-subject-mismatch') return null;
+  throw error;
 }
 
 function failLogin(error: unknown): never {

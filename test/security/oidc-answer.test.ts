@@ -201,3 +201,36 @@ test('RP-121: every login pushes its own request', async () => {
   assert.equal(evil.hits.par, 2);
   await provider.close();
 });
+
+test('RP-018: every endpoint is taken from the metadata', async () => {
+  const run = Math.random().toString(36).slice(2);
+  const endpoints = { token_endpoint: 'token', jwks_uri: 'jwks', userinfo_endpoint: 'userinfo' };
+  const metadata = Object.fromEntries(
+    Object.entries(endpoints).map(([member, name]) => [member, `${evil.issuer}/${name}?run=${run}`]),
+  );
+  const { person } = await loginAtEvil(evil, { behaviour: { metadata }, config: { userinfo: 'always' } });
+  assert.equal(person?.subject, 'alice');
+  const asked = evil.requests.filter(({ endpoint }) => endpoint !== 'metadata').map(({ url }) => url);
+  assert.deepEqual(
+    asked.sort(),
+    Object.values(endpoints)
+      .map((name) => `/${name}?run=${run}`)
+      .sort(),
+  );
+});
+
+const formPost: readonly (readonly [string, EvilLogin, string | null])[] = [
+  ['a correct answer', {}, null],
+  ['another issuer', { behaviour: { claims: { iss: 'https://other.test' } } }, 'issuer-mismatch'],
+  ['no subject', { behaviour: { claims: { sub: undefined } } }, 'subject-invalid'],
+  ['another audience', { behaviour: { claims: { aud: 'other' } } }, 'audience-mismatch'],
+  ['a signature by another key', { behaviour: { key: 'attacker' } }, 'id-token-signature'],
+  ['another nonce', { behaviour: { claims: { nonce: 'other' } } }, 'nonce-mismatch'],
+  ['another state', { answer: { state: 'other' } }, 'state-mismatch'],
+];
+for (const [title, login, detail] of formPost) {
+  test(`RP-022: with form_post, ${title} ends like with query`, async () => {
+    const { error } = await loginAtEvil(evil, { ...login, config: { responseMode: 'form_post' } });
+    assert.equal(error?.detail ?? null, detail);
+  });
+}

@@ -232,10 +232,17 @@ describe('a refresh token that was spent is not lost', () => {
     assert.deepEqual({ ...outcome.claims }, { ...held.claims });
   });
 
-  test('RP-126: when userinfo is down, the claims of before stay', async () => {
-    const held = await signIn();
-    const outcome = assertRefreshed(await refresh(held, { ...fresh, userinfo: { raw: true, status: 500 } }));
-    assert.equal(outcome.claims.name, 'Alice');
-    assert.equal(outcome.tokens.refreshToken, 'second-refresh');
-  });
+  for (const [title, userinfo] of [
+    ['500', { raw: true, status: 500 }],
+    ['401', { raw: true, status: 401 }],
+    ['a page', { raw: true, body: '<html>', headers: { 'content-type': 'text/html' } }],
+    ['60 MB', { raw: true, body: Buffer.alloc(60_000_000, ' ') }],
+  ] as const) {
+    test(`RP-126: when userinfo answers ${title}, the claims of before stay`, async () => {
+      const held = await signIn();
+      const outcome = assertRefreshed(await refresh(held, { ...fresh, userinfo }));
+      assert.equal(outcome.claims.name, 'Alice');
+      assert.equal(outcome.tokens.refreshToken, 'second-refresh');
+    });
+  }
 });
