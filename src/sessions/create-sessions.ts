@@ -4,7 +4,7 @@
  */
 import type { Authentication } from '../core/authentication.ts';
 import type { Clock, RandomBytes } from '../core/clock.ts';
-import type { SetCookies } from '../core/decision.ts';
+import { noCookies, type SetCookies } from '../core/decision.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
@@ -31,7 +31,7 @@ import {
   sessionLogId,
 } from './session-cookie.ts';
 import { largestRecord, type SessionRecord, sealRecord } from './session-record.ts';
-import type { Sessions } from './sessions.ts';
+import type { SessionEndReason, Sessions } from './sessions.ts';
 import { serializeSetCookie } from './set-cookie.ts';
 import { createUpkeep } from './upkeep.ts';
 
@@ -49,6 +49,12 @@ export interface SessionsDeps {
 }
 
 const none: Authentication = { kind: 'none' };
+
+/**
+ * The answer that ended these sessions took care of the cookie. A request that was sent before and is answered after it
+ * must not clear the cookie of the session that came next.
+ */
+const clearedAlready: ReadonlySet<string> = new Set<SessionEndReason>(['logout', 'replaced']);
 
 export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessions {
   const { store, keyRing, providers, cookieNames, clock, random, emit } = deps;
@@ -76,7 +82,11 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
       maxAge,
     });
   const cleared: SetCookies = [sessionCookie('', 0)];
-  const rejected = (reason: string): Authentication => ({ kind: 'rejected', reason, setCookies: cleared });
+  const rejected = (reason: string): Authentication => ({
+    kind: 'rejected',
+    reason,
+    setCookies: clearedAlready.has(reason) ? noCookies : cleared,
+  });
 
   const open = (cookie: SessionCookie, key: string, stored: StoredRecord | null): LiveSession | string => {
     const ended = endings.find(key);

@@ -122,6 +122,18 @@ test('SC-013, LO-048: the cookie of a session that was signed out of is refused,
   await f.sessions.close();
 });
 
+test('LO-049: a request under the old cookie that is answered late neither sets a cookie nor clears the new one', async () => {
+  const f = createSessionFixture();
+  const first = await f.signIn();
+  const begun = await f.sessions.begin(headWith(first.cookie), 'main', f.provider.signIn());
+  const late = await f.authenticate(first.cookie);
+  assert.deepEqual(late, { kind: 'rejected', reason: 'replaced', setCookies: [] });
+  await f.sessions.end(begun.session, 'logout');
+  const later = await f.authenticate(cookieOf(begun.setCookies));
+  assert.deepEqual(later, { kind: 'rejected', reason: 'logout', setCookies: [] });
+  await f.sessions.close();
+});
+
 test('SC-014, FL-043: a session sealed under the old key goes on and is sealed again under the new one', async () => {
   const clock = createFakeClock();
   const store = createMemoryStore({ clock });
