@@ -8,7 +8,7 @@ import type { Emit } from '../core/events.ts';
 import type { RequestHead } from '../core/request-head.ts';
 import type { HeaderTemplate } from '../core/route.ts';
 import type { Session } from '../core/session.ts';
-import { createFieldRules } from './field-rules.ts';
+import { createFieldRules, type FieldRule } from './field-rules.ts';
 import { fillTemplate } from './header-value.ts';
 import { type IsOwnCookie, withoutOwnCookies } from './own-cookies.ts';
 
@@ -21,6 +21,15 @@ export interface OutgoingHead {
   readonly chunked: boolean;
   /** How many times this gate already stands in `Via`: more than a few are a loop. */
   readonly passes: number;
+}
+
+interface Taken extends OutgoingHead {
+  contentLength: number | null;
+  chunked: boolean;
+  passes: number;
+  authorized: boolean;
+  connection: string | null;
+  via: string | null;
 }
 
 export interface OutgoingHeadDeps {
@@ -39,63 +48,70 @@ export function createOutgoingHead(deps: OutgoingHeadDeps): BuildHead {
   const pseudonym = publicUrl.host;
   const proto = publicUrl.protocol.slice(0, -1);
   const port = publicUrl.port || (proto === 'https' ? '443' : '80');
+  /** The one origin that browsers see, whatever they wrote into `Host`. */
+  const constant = ['x-forwarded-proto', proto, 'x-forwarded-host', publicUrl.host, 'x-forwarded-port', port];
 
   return (head, forward) => {
-    const out: string[] = [];
-    let contentLength: number | null = null;
-    let chunked = false;
-    let authorized = false;
-    let named: string | null = null;
-    let via: string | null = null;
+    const taken = takeFields(head, forward);
+    const { headers, via } = taken;
+    if (taken.connection !== null) removeNamed(headers, taken.connection);
+    addIdentity(headers, head, forward);
+    headers.push('x-forwarded-for', head.client.address, 'x-request-id', head.id);
+    for (let i = 0; i < constant.length; i += 1) headers.push(constant[i] as string);
+    headers.push('via', via === null ? `1.1 ${pseudonym}` : `${via}, 1.1 ${pseudonym}`);
+    taken.passes = via === null ? 0 : countPasses(via, pseudonym);
+    return taken;
+  };
+
+  /** What of the client's fields passes, and what they say about the body, the connection and the way so far. */
+  function takeFields(head: RequestHead, forward: Forward): Taken {
+    const taken: Taken = {
+      headers: [],
+      contentLength: null,
+      chunked: false,
+      passes: 0,
+      authorized: false,
+      connection: null,
+      via: null,
+    };
     const sent = head.headers;
     for (let i = 0; i < sent.length; i += 2) {
       const name = sent[i] as string;
-      const value = sent[i + 1] as string;
-      switch (ruleOf(name)) {
-        case 'pass':
-          out.push(name, value);
-          break;
-        case 'content-length':
-          contentLength = Number(value);
-          break;
-        case 'transfer-encoding':
-          chunked = true;
-          break;
-        case 'connection':
-          named = named === null ? value : `${named},${value}`;
-          break;
-        case 'cookie': {
-          const rest = withoutOwnCookies(value, isOwnCookie);
-          if (rest !== null) out.push('cookie', rest);
-          break;
-        }
-        case 'authorization':
-          if (forward.route.passAuthorization && !authorized) out.push('authorization', value);
-          authorized = true;
-          break;
-        case 'via':
-          via = via === null ? value : `${via}, ${value}`;
-          break;
-      }
+      const rule = ruleOf(name);
+      if (rule === 'pass') taken.headers.push(name, sent[i + 1] as string);
+      else if (rule !== 'drop') takeSpecial(taken, rule, sent[i + 1] as string, forward);
     }
-    if (named !== null) removeNamed(out, named);
-    addIdentity(out, head, forward);
-    out.push(
-      'x-forwarded-for',
-      head.client.address,
-      'x-forwarded-proto',
-      proto,
-      'x-forwarded-host',
-      publicUrl.host,
-      'x-forwarded-port',
-      port,
-      'x-request-id',
-      head.id,
-      'via',
-      via === null ? `1.1 ${pseudonym}` : `${via}, 1.1 ${pseudonym}`,
-    );
-    return { headers: out, contentLength, chunked, passes: via === null ? 0 : countPasses(via, pseudonym) };
-  };
+    return taken;
+  }
+
+  function takeSpecial(taken: Taken, rule: FieldRule, value: string, forward: Forward): void {
+    switch (rule) {
+      case 'content-length':
+        taken.contentLength = Number(value);
+        break;
+      case 'transfer-encoding':
+        taken.chunked = true;
+        break;
+      case 'connection':
+        taken.connection = taken.connection === null ? value : `${taken.connection},${value}`;
+        break;
+      case 'via':
+        taken.via = taken.via === null ? value : `${taken.via}, ${value}`;
+        break;
+      case 'cookie': {
+        const rest = withoutOwnCookies(value, isOwnCookie);
+        if (rest !== null) taken.headers.push('cookie', rest);
+        break;
+      }
+      case 'authorization':
+        // The first one, as servers take it; two of them are not passed on.
+        if (forward.route.passAuthorization && !taken.authorized) {
+          taken.headers.push('authorization', value);
+          taken.authorized = true;
+        }
+        break;
+    }
+  }
 
   /** The token and the claims of the very snapshot that was judged (RT-070), or nothing. */
   function addIdentity(out: string[], head: RequestHead, forward: Forward): void {

@@ -498,3 +498,57 @@ test('a client that left while it was being decided is not carried', async (t) =
   assert.equal(door.carrier.inFlight(), 0);
   assert.equal(echo.accepted(), 0);
 });
+
+test('DL-039: a thousand requests on one connection leave no listener and no timer behind', async (t) => {
+  const echo = await withEcho(t, () => ok);
+  const door = await withDoor(t, { targets: [echo.url], cluster: { timeouts: { total: '30s' } } });
+  const listeners: number[] = [];
+  let client: Socket | null = null;
+  door.server.on('connection', (socket: Socket) => {
+    client = socket;
+  });
+  const peer = await rawConnect(door.port);
+  for (const round of [1, 2]) {
+    for (let i = 0; i < 10; i += 1) {
+      peer.write(get().repeat(50));
+      await waitUntil(() => door.outcomes.length === (round - 1) * 500 + (i + 1) * 50);
+    }
+    await waitUntil(() => door.carrier.inFlight() === 0);
+    const names = (client as Socket | null)?.eventNames() ?? [];
+    listeners.push(
+      names.reduce((sum, name) => sum + ((client as Socket | null)?.listenerCount(name) ?? 0), 0),
+    );
+    listeners.push(process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length);
+  }
+  assert.deepEqual(listeners.slice(0, 1), listeners.slice(2, 3));
+  assert.ok((listeners[3] ?? 0) <= (listeners[1] ?? 0) + 2, String(listeners));
+  peer.destroy();
+});
+
+test('closing waits for what runs, and what comes later is told so', async (t) => {
+  const sockets: Socket[] = [];
+  const echo = await withEcho(t, (_request, socket) => void sockets.push(socket));
+  const door = await withDoor(t, { targets: [echo.url] });
+  const peer = await rawConnect(door.port);
+  peer.write(get());
+  await echo.waitRequests(1);
+  const closed = door.carrier.close(5000);
+  assert.equal((await rawSend(door.port, get(), { responses: 1 })).responses[0]?.body, 'ERR_DRAINING');
+  sockets[0]?.write(ok);
+  assert.equal((await peer.waitResponses(1))[0]?.body, 'ok');
+  await closed;
+  assert.equal(echo.requests.length, 1);
+  peer.destroy();
+});
+
+test('closing does not wait past its deadline', async (t) => {
+  const echo = await withEcho(t, () => undefined);
+  const door = await withDoor(t, { targets: [echo.url] });
+  const peer = await rawConnect(door.port);
+  peer.write(get());
+  await echo.waitRequests(1);
+  await door.carrier.close(50);
+  assert.equal((await peer.waitResponses(1))[0]?.status, 503);
+  assert.equal(door.carrier.inFlight(), 0);
+  peer.destroy();
+});
