@@ -7,6 +7,7 @@ import type { Session } from '../core/session.ts';
 import { redirectAnswer } from '../endpoints/answers.ts';
 import { type Refusal, renderFailure, renderRefusal } from '../endpoints/failure.ts';
 import { isNavigation, isSpeculative, prefersHtml } from '../endpoints/navigation.ts';
+import { sessionChallenge } from '../endpoints/problem.ts';
 import type { CsrfVerdict } from './csrf.ts';
 
 export interface ForbiddenContext {
@@ -46,15 +47,12 @@ const ambiguousPath: Refusal = {
   reason: 'ambiguous-path',
 };
 
-/** RFC 9110 section 15.5.2 asks for a challenge; no browser opens a password dialog for this scheme. */
-const wwwAuthenticate = ['www-authenticate', 'Cookie realm="sallyport"'];
-
 const unauthorized: Refusal = {
   status: 401,
   title: 'Please sign in',
   text: 'This needs a sign-in, and you are not signed in (any more).',
   reason: 'login-required',
-  headers: wwwAuthenticate,
+  headers: sessionChallenge,
 };
 
 const anonymousForbidden: Refusal = {
@@ -106,7 +104,7 @@ export function createAnswers(config: AnswersConfig): Answers {
       const refusal = { status: 403, title: 'This was refused', text: rules[rule], reason: rule };
       return { ...refuse(head, refusal, route, setCookies), session };
     },
-    failure: (head, error) => renderFailure(head, error, {}),
+    failure: (head, error) => renderFailure(head, error, links),
   };
 }
 
