@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createGate, formatProblems, loadConfig } from '../src/index.ts';
 import { startApp } from './app.ts';
-import { portTaken } from './listen.ts';
+import { closeServer, listen } from './listen.ts';
 import { startProvider } from './provider.ts';
 
 export interface DemoOptions {
@@ -62,7 +62,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   };
 }
 
-/** The gate as anybody would run it: the file, and the environment on top. */
+/** The gate as anybody would run it: the file, and the environment on top. Throws `PortTaken`. */
 async function startGateFor(options: DemoOptions, gateUrl: string, issuer: string, appUrl: string) {
   const loaded = loadConfig({
     file: fileURLToPath(new URL('./sallyport.yaml', import.meta.url)),
@@ -76,12 +76,8 @@ async function startGateFor(options: DemoOptions, gateUrl: string, issuer: strin
     },
   });
   if (!loaded.ok) throw new Error(formatProblems(loaded.problems));
+  await closeServer(await listen(() => {}, options.port, '--port'));
   const gate = createGate(loaded.config);
-  try {
-    await gate.listen();
-  } catch (error) {
-    await gate.close();
-    throw (error as NodeJS.ErrnoException).code === 'EADDRINUSE' ? portTaken(options.port, '--port') : error;
-  }
+  await gate.listen();
   return gate;
 }

@@ -6,6 +6,10 @@ import type { AddressInfo } from 'node:net';
 /** A port that somebody else has. The message is fit for a person. */
 export class PortTaken extends Error {
   override readonly name = 'PortTaken';
+
+  constructor(port: number, flag: string) {
+    super(`Port ${port} is taken by another program: choose another with ${flag}.`);
+  }
 }
 
 /** Listens on 127.0.0.1; port 0 lets the system choose. Throws `PortTaken`, naming the flag that chooses another. */
@@ -13,15 +17,11 @@ export async function listen(handler: RequestListener, port: number, flag: strin
   const server = createServer(handler);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(error.code === 'EADDRINUSE' ? portTaken(port, flag) : error);
+      reject(error.code === 'EADDRINUSE' ? new PortTaken(port, flag) : error);
     });
     server.listen(port, '127.0.0.1', resolve);
   });
   return server;
-}
-
-export function portTaken(port: number, flag: string): PortTaken {
-  return new PortTaken(`Port ${port} is taken by another program: choose another with ${flag}.`);
 }
 
 export function portOf(server: Server): number {

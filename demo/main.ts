@@ -1,5 +1,5 @@
 /** `npm run demo`: a real provider, a sample application, and the gate in front. Ctrl-C stops all three. */
-import { resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startDemo } from './demo.ts';
 import { PortTaken } from './listen.ts';
@@ -9,6 +9,7 @@ const help = `npm run demo -- [options]
   --port <number>           the gate, to open in a browser (8080)
   --provider-port <number>  the OpenID provider (8081)
   --app-port <number>       the sample application (8082)
+  --data-dir <folder>       where sessions and keys are kept (demo-data)
   --help                    this text
 `;
 
@@ -16,6 +17,7 @@ const flags = {
   port: { type: 'string', default: '8080' },
   'provider-port': { type: 'string', default: '8081' },
   'app-port': { type: 'string', default: '8082' },
+  'data-dir': { type: 'string', default: join(import.meta.dirname, '../demo-data') },
   help: { type: 'boolean', default: false },
 } as const;
 
@@ -31,7 +33,7 @@ async function main(): Promise<void> {
     port: readPort(values.port, '--port'),
     providerPort: readPort(values['provider-port'], '--provider-port'),
     appPort: readPort(values['app-port'], '--app-port'),
-    dataDir: resolve(import.meta.dirname, '../demo-data'),
+    dataDir: resolve(values['data-dir']),
   });
   process.stdout.write(`
   Open      ${demo.gateUrl}   and sign in as alice or bob, with any password
@@ -40,7 +42,7 @@ async function main(): Promise<void> {
   provider  ${demo.issuer}
   app       ${demo.appUrl}   (behind the gate; here it knows nobody)
 
-  Ctrl-C stops all three. Who is signed in is kept in demo-data/.
+  Ctrl-C stops all three. Who is signed in is kept in ${relative('.', values['data-dir'])}/.
 
 `);
   const stop = () => demo.close().then(() => process.exit(0));
