@@ -1,10 +1,12 @@
 /** The file behind the SQLite store: whose it is, and what a damaged, foreign or full one is answered with. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { systemClock } from '../../../src/core/clock.ts';
 import { SallyportError } from '../../../src/core/errors.ts';
 import { createSqliteStore } from '../../../src/stores/sqlite-store.ts';
@@ -200,4 +202,26 @@ test('after close every call fails as unavailable, and closing again does not', 
   ]) {
     fails(call, 'closed', /is closed/);
   }
+});
+
+test('several processes that make the file at once all get it, and one of them wins what is given out once', async (context) => {
+  const path = join(temporaryFolder(context), 'data', 'sessions.db');
+  const module = new URL('../../../src/stores/sqlite-store.ts', import.meta.url).href;
+  const code = `
+    const { createSqliteStore } = await import(${JSON.stringify(module)});
+    const clock = { now: () => Date.now(), monotonic: () => performance.now() };
+    const store = createSqliteStore({ path: ${JSON.stringify(path)} }, { clock });
+    let won = 0;
+    for (let i = 0; i < 200; i += 1) if (store.addIfAbsent('t:' + i, Buffer.from('x'), Date.now() + 60000)) won += 1;
+    store.close();
+    console.log(won);`;
+  const run = promisify(execFile);
+  const results = await Promise.all(
+    [1, 2, 3, 4].map(() => run(process.execPath, ['--input-type=module', '--eval', code])),
+  );
+  const won = results.map(({ stdout }) => Number(stdout));
+  assert.equal(
+    won.reduce((sum, count) => sum + count, 0),
+    200,
+  );
 });
