@@ -16,7 +16,10 @@ export interface Outcome {
   readonly aborted: boolean;
 }
 
-/** One request and its answer, owned by the door. Exactly one of `fail` and `finish` is called, once. */
+/**
+ * One request and its answer, owned by the door. Exactly one of `fail` and `finish` is called, once. A body that was not
+ * read to its end by then is left paused: the door discards the rest or closes the connection.
+ */
 export interface Exchange {
   readonly head: RequestHead;
   readonly request: IncomingMessage;

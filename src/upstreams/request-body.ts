@@ -3,9 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { SallyportError } from '../core/errors.ts';
 
-/** Bytes that are still read and thrown away after an early answer, so that the client can read it (HP-085). */
-const drainLimit = 1024 * 1024;
-
 /**
  * A stream of its own and not the request itself, because undici destroys the body that it is given and with it would
  * go the connection on which the answer is to be written.
@@ -38,7 +35,8 @@ export class RequestBody extends Readable {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     const request = this.#request;
     request.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onBroken);
-    if (!request.complete) drain(request);
+    // What is left of it is the door's to read and throw away, within its limits, once the answer is out (HP-085).
+    if (!request.complete) request.pause();
     done(error);
   }
 
@@ -50,17 +48,6 @@ export class RequestBody extends Readable {
       this.#request.pause();
     }
   }
-}
-
-/** Reads on to a limit and then ends the connection: an answer was given before the body had ended. */
-export function drain(request: IncomingMessage): void {
-  let left = drainLimit;
-  request.on('error', () => undefined);
-  request.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) request.destroy();
-  });
-  request.resume();
 }
 
 /** Collects a body whose length is known to be small, to be sent in one write. Not called when the client leaves. */

@@ -8,6 +8,7 @@ import type { SallyportError } from '../../src/core/errors.ts';
 import type { Emit, EventName, Events } from '../../src/core/events.ts';
 import type { RequestHead } from '../../src/core/request-head.ts';
 import type { Session } from '../../src/core/session.ts';
+import { discardRest } from '../../src/doors/discard-rest.ts';
 import type { SessionEndReason } from '../../src/sessions/sessions.ts';
 import type { Carrier, Exchange, Outcome } from '../../src/upstreams/carrier.ts';
 import { clusterSchema } from '../../src/upstreams/cluster-config.ts';
@@ -111,8 +112,12 @@ export async function createCarrierDoor(options: CarrierDoorOptions): Promise<Ca
         failures.push(error);
         response.writeHead(error.status, { 'content-type': 'text/plain' });
         response.end(error.code);
+        discard(request);
       },
-      finish: (outcome) => void outcomes.push(outcome),
+      finish(outcome) {
+        outcomes.push(outcome);
+        discard(request);
+      },
     };
     received += 1;
     if (options.decideAfter === undefined) carrier.carry(exchange, forwardOf(head));
@@ -156,6 +161,13 @@ export async function createCarrierDoor(options: CarrierDoorOptions): Promise<Ca
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function discard(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  discardRest(request, (isAtEnd) => {
+    if (!isAtEnd) request.destroy();
+  });
 }
 
 function headOf(request: IncomingMessage, upgrade: string | null): RequestHead {
