@@ -35,7 +35,7 @@ export function parseMetadata(text: string, config: ProviderConfig): Metadata {
   const endpoints: Partial<Record<(typeof required | typeof optional)[number], string>> = {};
   for (const member of required) endpoints[member] = readEndpoint(member, json[member], config);
   for (const member of optional) {
-    if (json[member] !== undefined && json[member] !== null) {
+    if (json[member] !== undefined && json[member] !== null && isUsed(member, config)) {
       endpoints[member] = readEndpoint(member, json[member], config);
     }
   }
@@ -49,6 +49,14 @@ export function parseMetadata(text: string, config: ProviderConfig): Metadata {
       json.authorization_response_iss_parameter_supported === true,
     ...readAlgorithms(json.id_token_signing_alg_values_supported),
   };
+}
+
+/** An endpoint that the configuration rules out need not be on an allowed host. */
+function isUsed(member: (typeof optional)[number], config: ProviderConfig): boolean {
+  if (member === 'userinfo_endpoint') return config.userinfo !== 'never';
+  if (member === 'pushed_authorization_request_endpoint')
+    return config.pushedAuthorizationRequests !== 'never';
+  return true;
 }
 
 function parseDocument(text: string): JsonObject {

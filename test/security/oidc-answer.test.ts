@@ -168,6 +168,7 @@ const pushed = {
 
 const badPushes = [
   ['201 without request_uri', { request_uri: undefined }, 'ERR_PROVIDER_UNAVAILABLE'],
+  ['a request_uri with a line break', { request_uri: 'urn:x\r\n:1' }, 'ERR_PROVIDER_UNAVAILABLE'],
   ['an expired request_uri', { expires_in: 0 }, 'ERR_PROVIDER_UNAVAILABLE'],
   ['400', { raw: true, status: 400, body: '{"error":"invalid_request"}' }, 'ERR_PROVIDER_CLIENT'],
   ['401', { raw: true, status: 401, body: '{"error":"invalid_client"}' }, 'ERR_PROVIDER_CLIENT'],

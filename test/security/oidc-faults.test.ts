@@ -85,7 +85,7 @@ test('FL-023: a provider that refuses connections is unavailable and nothing wor
 });
 
 test('FL-026, FL-070: calls to a slow provider are capped, a few wait, the rest is told at once', async () => {
-  const config = { maxConcurrentCalls: 3, maxWaitingCalls: 2, timeout: '400ms' };
+  const config = { maxConcurrentCalls: 3, maxWaitingCalls: 2, timeout: '1500ms' };
   const gate = makeEvilGate(evil, { config });
   await gate.provider.authorizationUrl(makeLoginSecrets(), {});
   evil.behaviour = { tokens: { raw: true, hang: true } };
@@ -96,11 +96,13 @@ test('FL-026, FL-070: calls to a slow provider are capped, a few wait, the rest 
     return { detail: error.detail, after: performance.now() - started };
   });
   const results = await Promise.all(attempts);
+  // Those that waited may still begin in the moment in which the first give up, and never earlier.
+  assert.ok(evil.hits.token >= 3 && evil.hits.token <= 5);
   const busy = results.filter(({ detail }) => detail === 'busy');
   assert.equal(busy.length, 15);
-  assert.ok(busy.every(({ after }) => after < 350));
+  assert.ok(busy.every(({ after }) => after < 1400));
   assert.equal(results.filter(({ detail }) => detail === 'timeout').length, 5);
-  assert.equal(evil.hits.token, 3);
+  assert.ok(results.filter(({ detail }) => detail === 'timeout').every(({ after }) => after >= 1400));
   evil.behaviour = {};
   assert.equal((await loginAtEvil(evil, { gate })).error, null);
   await gate.provider.close();

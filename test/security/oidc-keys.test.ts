@@ -30,11 +30,7 @@ describe('RP-149: odd key sets', () => {
     ['a private key', [privateJwk('rsa2', { kid: 'key-1' })], 'private-key'],
     ['an encryption key', [publicJwk('rsa2', { kid: 'key-1', use: 'enc' })], 'not-for-signatures'],
     ['a key for wrapping', [publicJwk('rsa2', { kid: 'key-1', key_ops: ['wrapKey'] })], 'not-for-signatures'],
-    [
-      'an RSA key of 16,384 bits',
-      [{ kty: 'RSA', kid: 'key-1', e: 'AQAB', n: 'v'.repeat(2731) }],
-      'key-size',
-    ],
+    ['an RSA key of 16,384 bits', [{ kty: 'RSA', kid: 'key-1', e: 'AQAB', n: 'v'.repeat(2731) }], 'key-size'],
     [
       'an RSA key of 5,120 bits',
       [{ kty: 'RSA', kid: 'key-1', e: 'AQAB', n: Buffer.alloc(640, 0xff).toString('base64url') }],

@@ -18,7 +18,7 @@ type Metadata = Readonly<Record<string, unknown>> | EvilAnswer;
 async function refusal(metadata: Metadata, config: EvilLogin['config'] = {}) {
   evil.reset();
   evil.behaviour = { metadata };
-  const { provider, events } = makeEvilGate(evil, { config });
+  const { provider, events } = makeEvilGate(evil, { config: { userinfo: 'auto', ...config } });
   const error = await provider.authorizationUrl(makeLoginSecrets(), {}).then(
     () => assert.fail('the metadata was accepted'),
     (failure) => failure,
@@ -72,10 +72,25 @@ for (const member of endpoints) {
   });
 }
 
+test('RP-144: an endpoint that is never asked may be anywhere', async () => {
+  evil.reset();
+  const elsewhere = 'http://other.test/x';
+  evil.behaviour = {
+    metadata: { userinfo_endpoint: elsewhere, pushed_authorization_request_endpoint: elsewhere },
+  };
+  const { provider } = makeEvilGate(evil, {
+    config: { userinfo: 'never', pushedAuthorizationRequests: 'never' },
+  });
+  assert.ok((await provider.authorizationUrl(makeLoginSecrets(), {})).startsWith(evil.issuer));
+  await provider.close();
+});
+
 test('RP-144: a host that is listed may hold endpoints, another port of the issuer may not', async () => {
   evil.reset();
   evil.behaviour = { metadata: { userinfo_endpoint: 'http://other.test/x' } };
-  const { provider } = makeEvilGate(evil, { config: { endpointHosts: ['other.test'] } });
+  const { provider } = makeEvilGate(evil, {
+    config: { userinfo: 'auto', endpointHosts: ['other.test'] },
+  });
   assert.ok(await provider.authorizationUrl(makeLoginSecrets(), {}));
   await provider.close();
   const { error } = await refusal({ token_endpoint: 'http://127.0.0.1:6379/' });
