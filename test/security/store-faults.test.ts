@@ -130,6 +130,41 @@ test('LO-048: an answer of a slow store cannot bring back a session that ended m
   assert.equal(await f.sessionOf(cookie), null);
 });
 
+const operations = ['get', 'set', 'addIfAbsent', 'compareAndSwap', 'delete', 'count'] as const;
+for (const manner of ['throws', 'rejects'] as const) {
+  for (const operation of operations) {
+    test(`FL-072: when ${operation} ${manner}, everything fails closed or goes on, and works again afterwards`, async () => {
+      const { clock, store, start, provider } = setUp();
+      const f = start();
+      if (manner === 'rejects') store.hold();
+      const known = await f.signIn('alice', { lifetime: minute });
+      const stranger = await start().signIn('bob', { lifetime: minute });
+      store.fail(operation);
+      clock.advance(2 * minute);
+      const outcomes = await Promise.allSettled([
+        f.authenticate(known.cookie),
+        f.authenticate(stranger.cookie),
+        f.authenticate(`${stranger.cookie.slice(0, -4)}AAAA`),
+        f.sessions.begin(headWith(known.cookie), 'main', provider.signIn('carol')),
+        (async () => f.sessions.count())(),
+        f.sessions.end(stranger.session, 'logout'),
+      ]);
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') assert.ok(unavailable(outcome.reason), String(outcome.reason));
+      }
+      const [mine, theirs, forged] = outcomes;
+      for (const answer of [mine, theirs]) {
+        if (answer?.status === 'fulfilled') assert.notEqual((answer.value as { kind: string }).kind, 'none');
+      }
+      if (forged?.status === 'fulfilled') assert.equal((forged.value as { kind: string }).kind, 'rejected');
+      store.fail();
+      clock.advance(minute / 4);
+      assert.ok(await f.sessionOf((await f.signIn('dave')).cookie));
+      await f.sessions.close();
+    });
+  }
+}
+
 /** Signs people in one after the other and says so only when each was answered, until it is killed. */
 const writer = `
   const { createSqliteStore } = await import(process.env.STORE);

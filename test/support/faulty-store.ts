@@ -21,10 +21,9 @@ export function createFaultyStore(store: Store): FaultyStore {
   const pass = <T>(operation: keyof Store, work: () => MaybePromise<T>): MaybePromise<T> => {
     calls.set(operation, (calls.get(operation) ?? 0) + 1);
     if (failing.includes(operation)) {
-      throw new SallyportError('ERR_STORE_UNAVAILABLE', 'the store is down', {
-        detail: 'test',
-        retryAfter: 5,
-      });
+      const error = new SallyportError('ERR_STORE_UNAVAILABLE', 'down', { detail: 'test', retryAfter: 5 });
+      if (gate !== null) return Promise.reject(error);
+      throw error;
     }
     if (gate === null) return work();
     const answer = work();
