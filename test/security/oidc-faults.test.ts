@@ -95,9 +95,9 @@ test('FL-026, FL-070: calls to a slow provider are capped, a few wait, the rest 
     const error = await gate.provider.redeem(makeAnswer(evil, secrets), secrets).catch((failure) => failure);
     return { detail: error.detail, after: performance.now() - started };
   });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.ok(evil.hits.token <= 3, String(evil.hits.token));
   const results = await Promise.all(attempts);
-  // Those that waited may still begin in the moment in which the first give up, and never earlier.
-  assert.ok(evil.hits.token >= 3 && evil.hits.token <= 5);
   const busy = results.filter(({ detail }) => detail === 'busy');
   assert.equal(busy.length, 15);
   assert.ok(busy.every(({ after }) => after < 1400));
@@ -115,6 +115,7 @@ test('FL-070: a herd of logins goes through a few calls at a time', async () => 
   const herd = Array.from({ length: 200 }, () => gate.provider.redeem(makeAnswer(evil, secrets), secrets));
   assert.ok((await Promise.all(herd)).every(({ subject }) => subject === 'alice'));
   assert.equal(evil.hits.token, 200);
+  assert.ok(evil.peak <= 4, String(evil.peak));
   assert.equal(evil.hits.jwks, 1);
   await gate.provider.close();
 });

@@ -62,6 +62,8 @@ export interface EvilProvider {
   nonce: string;
   hits: Record<EvilEndpoint, number>;
   requests: EvilRequest[];
+  /** The most requests that were open at once. */
+  peak: number;
   /** Forgets behaviour, hits and requests. */
   reset(): void;
   close(): Promise<void>;
@@ -167,7 +169,16 @@ const json = (body: string): EvilAnswer => ({ raw: true, body });
 
 export async function startEvilProvider(): Promise<EvilProvider> {
   const none = { metadata: 0, jwks: 0, token: 0, userinfo: 0, par: 0, revocation: 0, other: 0 };
+  let open = 0;
   const server = createServer(async (request, response) => {
+    open += 1;
+    evil.peak = Math.max(evil.peak, open);
+    response.once('finish', () => {
+      open -= 1;
+    });
+    response.once('close', () => {
+      if (!response.writableFinished) open -= 1;
+    });
     let body = '';
     for await (const chunk of request) body += chunk;
     const endpoint = endpointOf(new URL(request.url ?? '/', evil.issuer).pathname);
@@ -235,7 +246,9 @@ export async function startEvilProvider(): Promise<EvilProvider> {
     nonce: '',
     hits: { ...none },
     requests: [],
+    peak: 0,
     reset() {
+      evil.peak = 0;
       evil.behaviour = {};
       evil.hits = { ...none };
       evil.requests = [];
