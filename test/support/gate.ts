@@ -1,11 +1,9 @@
 /** The whole product on loopback: a real provider, an application that tells what it received, and the gate. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createGate, formatProblems, type Gate, type GateOptions, parseConfig } from '../../src/index.ts';
+import type { GateOptions } from '../../src/index.ts';
+import { freePort, type GateAlone, startGateAlone } from './gate-alone.ts';
 import { type RealProvider, type RealProviderOptions, startRealProvider } from './real-provider.ts';
 import { createUserAgent, type UserAgent } from './user-agent.ts';
 
@@ -17,19 +15,14 @@ export interface Received {
   readonly body: string;
 }
 
-export interface RunningGate {
-  readonly url: string;
+export interface RunningGate extends GateAlone {
   readonly provider: RealProvider;
+  /** Where the gate carries requests to. */
   readonly appUrl: string;
-  /** Requests that reached the application. */
+  /** Requests that reached the application of this file; none when `appUrl` was given. */
   readonly received: readonly Received[];
-  /** Every line that was logged so far. */
-  logged(): string;
   /** A browser that has signed in as this person (with `autoLogin`). */
   signIn(path?: string): Promise<UserAgent>;
-  /** Stops the gate and starts it again over the same data. */
-  restart(): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface GateSetup {
@@ -38,14 +31,8 @@ export interface GateSetup {
   readonly provider?: Partial<RealProviderOptions>;
   readonly gate?: GateOptions;
   readonly dataDir?: string;
-}
-
-/** A free port on loopback; taken again at once, so that a clash is unlikely. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await listenOn(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  /** Another application than the one that tells what it received. */
+  readonly appUrl?: string;
 }
 
 function listenOn(server: Server): Promise<number> {
@@ -75,7 +62,8 @@ function createApp(received: Received[]): Server {
   });
 }
 
-const routes = [
+/** The routes of the README's example: public, an API that gets the access token, and everything else with claims. */
+export const exampleRoutes = [
   { path: '/public/**', cluster: 'app', access: 'public' },
   {
     path: '/api/**',
@@ -93,31 +81,24 @@ const routes = [
   },
 ];
 
-/** The configuration of the README's example, over the given parts. */
-function configure(
-  url: string,
-  parts: { issuer: string; appUrl: string; dataDir: string; setup: GateSetup },
-): unknown {
+/** A value that has to be encoded for client_secret_basic. */
+const clientSecret = 'a secret with :+%/ ~ in it';
+
+/** The configuration of the README's example over the given parts, and what a test lays over it. */
+export function exampleConfig(parts: { readonly issuer: string; readonly appUrl: string }) {
   return {
-    publicUrl: url,
-    listen: { address: url.slice('http://'.length) },
-    dataDir: parts.dataDir,
     providers: { main: { issuer: parts.issuer, clientId: 'app', clientSecret } },
     clusters: { app: { targets: [parts.appUrl] } },
-    log: { format: 'json' },
-    routes,
-    ...parts.setup.config,
+    routes: exampleRoutes,
   };
 }
 
-const clientSecret = 'a secret with :+%/ ~ in it';
-
-export async function startGate(setup: GateSetup = {}): Promise<RunningGate> {
-  const received: Received[] = [];
-  const app = createApp(received);
-  const appUrl = `http://127.0.0.1:${await listenOn(app)}`;
-  const url = `http://127.0.0.1:${await freePort()}`;
-  const provider = await startRealProvider({
+/** A provider that knows the gate at `url` by the configuration of the example. */
+export function startExampleProvider(
+  url: string,
+  options: Partial<RealProviderOptions> = {},
+): Promise<RealProvider> {
+  return startRealProvider({
     clients: [
       {
         clientId: 'app',
@@ -127,48 +108,49 @@ export async function startGate(setup: GateSetup = {}): Promise<RunningGate> {
       },
     ],
     autoLogin: 'alice',
-    ...setup.provider,
+    ...options,
   });
-  const dataDir = setup.dataDir ?? mkdtempSync(join(tmpdir(), 'sallyport-gate-'));
-  const loaded = parseConfig(configure(url, { issuer: provider.issuer, appUrl, dataDir, setup }));
-  if (!loaded.ok) throw new Error(formatProblems(loaded.problems));
-  let log = '';
-  const logSink = {
-    write(chunk: string) {
-      log += chunk;
-      return true;
-    },
-    close: async () => {},
-  };
-  const open = async (): Promise<Gate> => {
-    const gate = createGate(loaded.config, { logSink, ...setup.gate });
-    await gate.listen();
-    return gate;
-  };
-  let gate = await open();
+}
+
+/** A browser that has signed in at the gate at `url`; throws when the way does not end with 200. */
+export async function signInAtGate(url: string, path = '/'): Promise<UserAgent> {
+  const agent = createUserAgent();
+  const answer = await agent.navigate(url + path);
+  if (answer.status !== 200) throw new Error(`sign-in ended with ${answer.status} at ${answer.url.pathname}`);
+  return agent;
+}
+
+export async function startGate(setup: GateSetup = {}): Promise<RunningGate> {
+  const received: Received[] = [];
+  const app = createApp(received);
+  const appUrl = setup.appUrl ?? `http://127.0.0.1:${await listenOn(app)}`;
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const provider = await startExampleProvider(url, setup.provider);
+  const gate = await startGateAlone({
+    url,
+    config: { ...exampleConfig({ issuer: provider.issuer, appUrl }), ...setup.config },
+    ...(setup.gate === undefined ? {} : { gate: setup.gate }),
+    ...(setup.dataDir === undefined ? {} : { dataDir: setup.dataDir }),
+  });
   return {
     url,
+    port: gate.port,
+    get adminUrl() {
+      return gate.adminUrl;
+    },
+    dataDir: gate.dataDir,
+    logged: gate.logged,
+    events: gate.events,
+    restart: gate.restart,
     provider,
     appUrl,
     received,
-    logged: () => log,
-    async signIn(path = '/') {
-      const agent = createUserAgent();
-      const answer = await agent.navigate(url + path);
-      if (answer.status !== 200)
-        throw new Error(`sign-in ended with ${answer.status} at ${answer.url.pathname}`);
-      return agent;
-    },
-    async restart() {
-      await gate.close();
-      gate = await open();
-    },
+    signIn: (path) => signInAtGate(url, path),
     async close() {
       await gate.close();
       await provider.close();
       app.closeAllConnections();
-      await new Promise((resolve) => app.close(resolve));
-      if (setup.dataDir === undefined) rmSync(dataDir, { recursive: true });
+      if (app.listening) await new Promise((resolve) => app.close(resolve));
     },
   };
 }
