@@ -1,6 +1,6 @@
 /**
- * The package as a stranger gets it: `npm pack`, installed into an empty folder, tells its version, checks a
- * configuration and serves a public route. Needs `npm run build` before.
+ * The package as a stranger gets it: `npm pack`, installed into an empty folder, tells its version, has types, checks
+ * a configuration and serves a public route. Needs `npm run build` before.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -12,13 +12,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from './root.ts';
-import { runCommand } from './run-command.ts';
+import { localProgram, runCommand } from './run-command.ts';
 
 const { version } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string };
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-pack-'));
 try {
   install(folder);
   assert.equal(sallyport(['--version']), `${version}\n`);
+  hasTypes();
   await serves();
   process.stdout.write(`sallyport-${version}.tgz installs, checks and serves\n`);
 } finally {
@@ -36,13 +37,30 @@ function install(cwd: string): void {
 }
 
 function quietly(program: string, args: readonly string[], cwd: string): string {
-  const { ok, output } = runCommand(program, args, { quiet: true, cwd });
-  assert.ok(ok, `${program} ${args.join(' ')}\n${output}`);
-  return output;
+  const { ok, out, err } = runCommand(program, args, { quiet: true, cwd });
+  assert.ok(ok, `${program} ${args.join(' ')}\n${out}${err}`);
+  return out;
 }
 
 function sallyport(args: readonly string[]): string {
   return quietly('npx', ['--no-install', 'sallyport', ...args], folder);
+}
+
+/** A stranger's strict TypeScript sees the library through its declarations alone. */
+function hasTypes(): void {
+  writeFileSync(
+    join(folder, 'use.mts'),
+    `import { createGate, type Gate, loadConfig, type Problem } from 'sallyport';
+export function make(): Gate | readonly Problem[] {
+  const result = loadConfig({ env: {} });
+  return result.ok ? createGate(result.config) : result.problems;
+}
+// @ts-expect-error: a configuration has to be validated first
+createGate({ publicUrl: 1 });
+`,
+  );
+  const flags = ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', '--types', ''];
+  quietly(localProgram('tsc'), [...flags, 'use.mts'], folder);
 }
 
 async function serves(): Promise<void> {

@@ -12,7 +12,8 @@ export interface RunOptions {
 export interface Ran {
   readonly ok: boolean;
   /** What it wrote, when it was told to be quiet. */
-  readonly output: string;
+  readonly out: string;
+  readonly err: string;
 }
 
 export function runCommand(program: string, args: readonly string[], options: RunOptions = {}): Ran {
@@ -22,7 +23,7 @@ export function runCommand(program: string, args: readonly string[], options: Ru
     stdio: options.quiet === true ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
     encoding: 'utf8',
   });
-  return { ok: result.status === 0, output: `${result.stdout ?? ''}${result.stderr ?? ''}` };
+  return { ok: result.status === 0, out: result.stdout ?? '', err: result.stderr ?? '' };
 }
 
 /** A program of a development dependency. */
