@@ -350,6 +350,27 @@ test('FL-005: a token that another process rotated already is taken over, not lo
   await f.sessions.close();
 });
 
+test('FL-005: … also when the other process was faster while our call was under way', async () => {
+  const [f, other] = twoNodes();
+  const { cookie } = await f.signIn('alice', { lifetime: minute });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  f.provider.script(
+    async () => {
+      await promise;
+      return { kind: 'rejected', reason: 'invalid-grant' };
+    },
+    () => f.provider.renewed(),
+  );
+  f.clock.advance(2 * minute);
+  const waiting = f.sessionOf(cookie);
+  await until(() => f.provider.refreshes.length === 1);
+  assert.equal((await other.sessionOf(cookie))?.tokens.refreshToken, 'refresh-2');
+  resolve();
+  assert.equal((await waiting)?.tokens.refreshToken, 'refresh-2');
+  assert.equal(f.named('session.ended').length, 0);
+  await f.sessions.close();
+});
+
 test('FL-062: 50 sessions at a provider that rotates and punishes reuse: none is lost in an hour of two processes', async () => {
   const [f, other] = twoNodes();
   const families = new Map<string, string>();
