@@ -40,7 +40,11 @@ export function translateLibraryError(error: unknown): SallyportError | Refusal 
     if (response !== undefined) return new Refusal(response, 'response');
     return new Refusal(aboutContent[error.code] ?? 'library-check');
   }
-  return new SallyportError('ERR_INTERNAL', 'the OpenID library failed unexpectedly', { detail: 'library' });
+  const code = (error as { code?: unknown } | null)?.code;
+  const known = typeof code === 'string' && /^\w{1,60}$/.test(code) ? code : 'unknown';
+  return new SallyportError('ERR_INTERNAL', `the OpenID library failed unexpectedly: ${known}`, {
+    detail: 'library',
+  });
 }
 
 /** An `error` member of the provider, as a failure. */

@@ -71,6 +71,9 @@ export function createProviderHttp(
     headersTimeout: config.timeout,
     bodyTimeout: config.timeout,
     pipelining: 1,
+    // Shorter than servers keep theirs: a code or refresh token must not be sent into a connection that just closed.
+    keepAliveTimeout: 2000,
+    keepAliveMaxTimeout: 30_000,
     maxHeaderSize: 16 * 1024,
     allowH2: false,
   });
@@ -89,7 +92,7 @@ export function createProviderHttp(
       if (retryAfter !== null) holdOff.note(retryAfter);
       throw unavailable(`status-${statusCode}`, retryAfter);
     }
-    if (headers['content-encoding'] !== undefined) {
+    if (single(headers['content-encoding'] ?? 'identity') !== 'identity') {
       discard(body);
       throw new Refusal('response-encoded', 'response');
     }
