@@ -3,6 +3,12 @@ import type { ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { allowedTrailers, type ParsedHeaders, type ResponseFraming } from './response-head.ts';
 
+/**
+ * Bytes that may wait for the client before the application is paused. A read from a socket brings up to 64 KiB, which is
+ * a full buffer to Node until the next tick even when the system took it at once: pausing for that doubles the work.
+ */
+const backlog = 131_072;
+
 export class Answer {
   readonly #response: ServerResponse;
   /** Bytes of the body that `Content-Length` promises; -1 when it is not known. */
@@ -45,7 +51,7 @@ export class Answer {
       // All that was promised is here: head, body and end go out in one write.
       this.ended = true;
       this.#response.end(chunk);
-    } else if (!this.#response.write(chunk)) {
+    } else if (!this.#response.write(chunk) && this.#response.writableLength > backlog) {
       this.#waitForDrain(controller);
     }
   }
