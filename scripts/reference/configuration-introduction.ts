@@ -14,7 +14,7 @@ Durations are a whole number and \`ms\`, \`s\`, \`m\`, \`h\` or \`d\` (\`30m\`);
 
 ## Secrets
 
-Where the tables say *secret*, write \`{ env: NAME }\`, \`{ file: path }\` or the value itself. The final line break of a file
+Where the tables say *secret* or *certificates*, write \`{ env: NAME }\`, \`{ file: path }\` or the value itself. The final line break of a file
 is dropped; a path is relative to the configuration file. A variable that is not set and a file that cannot be read are
 problems. Secrets are never printed.
 
@@ -34,7 +34,7 @@ problems. Secrets are never printed.
 Within a level, case and underscores make no difference. A name that the file does not have yet (of a cluster, a provider,
 a header) is written in lower case with \`-\` for \`_\`. List entries are counted from 0, without gaps. A variable that hits
 nothing is a problem. Without any file the environment alone is the configuration. \`SALLYPORT_CONFIG\` names the file and is
-not a part of it.
+not a part of it, nor are the variables that Kubernetes makes for a service called \`sallyport\`.
 
 ## Which route
 

@@ -1,5 +1,6 @@
 /** Which configuration a command works on. */
 import { existsSync } from 'node:fs';
+import { isConfigurationVariable } from '../config/environment.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
 import type { Options, Terminal } from './command.ts';
 
@@ -20,7 +21,7 @@ export interface FoundConfig {
 export function findConfig(options: Options, { env }: Terminal): FoundConfig | null {
   const file = (options.config as string | undefined) ?? env.SALLYPORT_CONFIG ?? defaultFile();
   if (file !== undefined) return { label: file, result: loadConfig({ file, env }) };
-  if (!Object.keys(env).some((name) => name.startsWith('SALLYPORT_'))) return null;
+  if (!Object.keys(env).some(isConfigurationVariable)) return null;
   return { label: 'environment', result: loadConfig({ env }) };
 }
 

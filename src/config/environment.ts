@@ -7,12 +7,21 @@
  * scalars may be given whole, separated by commas; a secret also by `…__ENV` or `…__FILE`.
  */
 import { didYouMean } from './did-you-mean.ts';
-import { childOf, isMapping, isSecret, nodeOf, type Path, type Schema } from './schema-tree.ts';
+import { childOf, isMapping, isReferable, nodeOf, type Path, type Schema } from './schema-tree.ts';
 
 const prefix = 'SALLYPORT_';
 
-/** Read by the command line, not a part of the configuration. */
-const notConfiguration = new Set(['SALLYPORT_CONFIG']);
+/**
+ * `SALLYPORT_CONFIG` is read by the command line. The others are what Kubernetes puts into every pod when a service is
+ * called `sallyport`; they must not keep the gate from starting.
+ */
+const notConfiguration =
+  /^SALLYPORT_(?:CONFIG|SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)$/;
+
+/** Whether a variable of this name means the configuration. */
+export function isConfigurationVariable(name: string): boolean {
+  return name.startsWith(prefix) && !notConfiguration.test(name);
+}
 
 export interface EnvironmentProblem {
   readonly variable: string;
@@ -32,7 +41,7 @@ export function applyEnvironment(
   data: unknown,
   env: Readonly<Record<string, string | undefined>>,
 ): Overridden {
-  const names = Object.keys(env).filter((name) => name.startsWith(prefix) && !notConfiguration.has(name));
+  const names = Object.keys(env).filter(isConfigurationVariable);
   const root: unknown = structuredClone(data);
   const origins = new Map<string, string>();
   const problems: EnvironmentProblem[] = [];
@@ -68,7 +77,7 @@ function findTarget(root: Schema, data: unknown, levels: readonly string[]): Tar
   let at: unknown = data;
   const path: (string | number)[] = [];
   for (const [index, level] of levels.entries()) {
-    if (isSecret(schema)) {
+    if (isReferable(schema)) {
       const isReference = index === levels.length - 1 && /^(?:env|file)$/i.test(level);
       return isReference ? { path: [...path, level.toLowerCase()], schema } : null;
     }

@@ -5,7 +5,7 @@ import type { Problem } from './problem.ts';
 import {
   formatPath,
   isMapping,
-  isSecret,
+  isReferable,
   nodeOf,
   type Path,
   type Schema,
@@ -136,7 +136,7 @@ function article(expected: string): string {
 /** Only plain values whose place is known and no secret: what is misplaced could be a secret under a mistyped name. */
 function showValue(path: Path, { schema, data }: IssueContext): string | null {
   const place = schemaAt(schema, path);
-  if (place === null || path.length === 0 || isSecret(place)) return null;
+  if (place === null || path.length === 0 || isReferable(place)) return null;
   const value = valueAt(data, path);
   if (Array.isArray(value)) return value.length === 0 ? '[]' : 'a list';
   if (isMapping(value)) return 'a mapping';

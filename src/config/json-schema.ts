@@ -33,7 +33,7 @@ function refine({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSc
   const kind = jsonSchema.kind as ScalarKind | undefined;
   if (kind === undefined) return;
   delete jsonSchema.kind;
-  if (kind === 'secret') {
+  if (kind === 'secret' || kind === 'certificates') {
     const { type, minLength } = jsonSchema;
     for (const key of ['type', 'minLength'] as const) delete jsonSchema[key];
     jsonSchema.anyOf = [

@@ -1,7 +1,7 @@
 /** Replaces `{ env: NAME }` and `{ file: path }` where a secret stands by what they refer to. */
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { childOf, isMapping, isSecret, nodeOf, type Path, type Schema } from './schema-tree.ts';
+import { childOf, isMapping, isReferable, nodeOf, type Path, type Schema } from './schema-tree.ts';
 
 export interface ReferenceContext {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -23,7 +23,7 @@ export function resolveReferences(
   context: ReferenceContext,
   path: Path = [],
 ): unknown {
-  if (isSecret(schema)) return isMapping(value) ? resolveOne(value, context, path) : value;
+  if (isReferable(schema)) return isMapping(value) ? resolveOne(value, context, path) : value;
   const node = nodeOf(schema);
   if (node.kind === 'scalar') return value;
   const visit = (step: string | number, member: unknown): unknown => {

@@ -106,11 +106,11 @@ export function schemaAt(schema: Schema, path: Path): Schema | null {
   return path.reduce<Schema | null>((at, step) => (at === null ? null : childOf(at, step)), schema);
 }
 
-/** Whether a secret may stand here. */
-export function isSecret(schema: Schema): boolean {
+/** Whether `{ env: NAME }` or `{ file: path }` may stand here. What they stand for is never shown. */
+export function isReferable(schema: Schema): boolean {
   const node = nodeOf(schema);
-  if (node.kind === 'union') return node.options.some(isSecret);
-  return node.kind === 'scalar' && node.scalar === 'secret';
+  if (node.kind === 'union') return node.options.some(isReferable);
+  return node.kind === 'scalar' && (node.scalar === 'secret' || node.scalar === 'certificates');
 }
 
 /** What stands at `path` in a value, or undefined. Own members only. */

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { Secret } from './secret.ts';
 import { parseDuration, parseSize } from './units.ts';
 
-export type ScalarKind = 'duration' | 'size' | 'secret' | 'address';
+export type ScalarKind = 'duration' | 'size' | 'secret' | 'certificates' | 'address';
 
 /** A string whose schema says what kind of scalar it stands for. */
 const text = (kind: ScalarKind) => z.string().meta({ kind });
@@ -46,6 +46,9 @@ export const secret = () =>
     .min(1, 'is empty')
     .meta({ kind: 'secret' satisfies ScalarKind })
     .transform((text) => new Secret(text));
+
+/** PEM certificates, literally; like a secret, they may be given as `{ env: NAME }` or `{ file: path }`. */
+export const certificates = () => text('certificates');
 
 export interface HostPort {
   /** Name or address, without brackets. */

@@ -1,7 +1,7 @@
 /** Configuration of a cluster: where an application runs, and how much of it may be used at once. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { duration, size } from '../core/scalars.ts';
+import { certificates, duration, size } from '../core/scalars.ts';
 
 /** One address of an application, compiled. */
 export interface TargetAddress {
@@ -71,8 +71,7 @@ const limitsSchema = z.strictObject({
 });
 
 const tlsSchema = z.strictObject({
-  ca: z
-    .string()
+  ca: certificates()
     .nullable()
     .default(null)
     .describe(

@@ -174,6 +174,16 @@ test('a wrong value names the variable that it came from, and never shows a secr
   assert.doesNotMatch(JSON.stringify(secret), /topsecret/);
 });
 
-test('the variable that names the file is no part of the configuration', () => {
-  assert.ok(parseConfig(validConfig(), { SALLYPORT_CONFIG: 'x.yaml' }).ok);
-});
+for (const name of [
+  'SALLYPORT_CONFIG',
+  'SALLYPORT_SERVICE_HOST',
+  'SALLYPORT_SERVICE_PORT',
+  'SALLYPORT_SERVICE_PORT_HTTP',
+  'SALLYPORT_PORT',
+  'SALLYPORT_PORT_8080_TCP',
+  'SALLYPORT_PORT_8080_TCP_ADDR',
+]) {
+  test(`${name} is no part of the configuration and keeps nothing from starting`, () => {
+    assert.ok(parseConfig(validConfig(), { [name]: 'x' }).ok);
+  });
+}

@@ -223,3 +223,13 @@ test('keys of the key ring may be references too', () => {
     [key, key],
   );
 });
+
+test('certificates may be a reference', () => {
+  write('ca.pem', '-----BEGIN CERTIFICATE-----\n');
+  const text = yaml.replace(
+    '"http://127.0.0.1:3000" ]',
+    '"https://app.internal" ], tls: { ca: { file: ca.pem } }',
+  );
+  const config = configOf(loadConfig({ file: write('ca.yaml', text), env }));
+  assert.equal(config.clusters.app?.tls.ca, '-----BEGIN CERTIFICATE-----');
+});
