@@ -9,6 +9,7 @@ import { createHostCheck } from './allowed-hosts.ts';
 import { createClientAddress } from './client-address.ts';
 import { Connection, type Connections } from './connection.ts';
 import type { Door, ServerDoorDeps } from './door.ts';
+import { DoorRequest } from './door-request.ts';
 import { drain } from './drain.ts';
 import { HttpExchange } from './http-exchange.ts';
 import { compileNetworks, type ListenConfig } from './listen-config.ts';
@@ -28,7 +29,7 @@ export interface ServerDoor {
 }
 
 /** A response that knows its exchange, so that no closure per request is needed to find it. */
-class DoorResponse extends ServerResponse {
+class DoorResponse extends ServerResponse<DoorRequest> {
   exchange: HttpExchange | null = null;
 }
 
@@ -78,15 +79,18 @@ function createDoor(config: ListenConfig, deps: ServerDoorDeps): Door {
 function createHttpServer(
   door: Door,
   connections: Connections,
-): Server<typeof IncomingMessage, typeof DoorResponse> {
+): Server<typeof DoorRequest, typeof DoorResponse> {
   const { limits, timeouts } = door.config;
   const connectionOf = (request: IncomingMessage) => connections.get(request.socket) as Connection;
   const server = createServer({
+    IncomingMessage: DoorRequest,
     ServerResponse: DoorResponse,
     // Said although it is the default: with it nearly every message of the smuggling catalogue is accepted (HP-040).
     insecureHTTPParser: false,
     maxHeaderSize: limits.head,
     requireHostHeader: false,
+    // A request without a body needs no stream: nothing reads it, and the end of the response tells of its end.
+    optimizeEmptyRequests: true,
     headersTimeout: timeouts.head,
     // An upload may take hours: its pauses and its pace are watched instead.
     requestTimeout: 0,
@@ -171,10 +175,7 @@ function receiveUpgrade(connection: Connection, request: IncomingMessage, firstB
   new SocketExchange(connection, message.head, { request, firstBytes }).start();
 }
 
-function listenOn(
-  server: Server<typeof IncomingMessage, typeof DoorResponse>,
-  address: ListenConfig['address'],
-) {
+function listenOn(server: Server<typeof DoorRequest, typeof DoorResponse>, address: ListenConfig['address']) {
   return new Promise<void>((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException) => reject(new Error(explainListenError(error, address)));
     server.once('error', onError);

@@ -157,6 +157,11 @@ function readAndAnswer(exchange: Exchange, entry: Carried): void {
 }
 
 function onEndOrClose(request: IncomingMessage, done: (isComplete: boolean) => void): void {
+  // A request without a body has no stream that could end.
+  if (request.readableEnded) {
+    done(true);
+    return;
+  }
   let isOver = false;
   const once = (isComplete: boolean) => {
     if (isOver) return;
