@@ -39,7 +39,8 @@ export async function compare(
 async function compareScenario(candidates: readonly Candidate[], scenario: Scenario, pace: Pace) {
   const rounds = new Map<CandidateName, Measurement[]>();
   for (const candidate of candidates) {
-    await measure(candidate, scenario, { seconds: 1, directory: pace.directory });
+    // Not counted: compilers and pools get warm.
+    await measure(candidate, scenario, pace);
     rounds.set(candidate.name, []);
   }
   for (let round = 0; round < pace.rounds; round += 1) {

@@ -87,7 +87,7 @@ async function run(plan: Plan, running: AsyncDisposableStack): Promise<Report> {
   running.defer(provider.close);
   const surroundings: Surroundings = { directory, issuer: provider.issuer, upstream };
   const candidates = await startCandidates(plan, surroundings, clients, running);
-  const pace: Pace = plan.quick ? { rounds: 2, seconds: 1, directory } : { rounds: 3, seconds: 6, directory };
+  const pace: Pace = plan.quick ? { rounds: 2, seconds: 1, directory } : { rounds: 5, seconds: 4, directory };
   const wanted = scenarios.filter(({ name }) => plan.only.length === 0 || plan.only.includes(name));
   const results = await compare(candidates, wanted, pace);
   const memory = compareMemory(candidates);
