@@ -6,6 +6,7 @@
  * falls through to a broader pattern.
  */
 import type { Route, RouteMatch } from '../core/route.ts';
+import { lenientReadings, readSegmentLeniently } from './lenient-path.ts';
 
 export type RouteLookup =
   | { readonly kind: 'match'; readonly match: RouteMatch }
@@ -39,23 +40,33 @@ interface CompiledRoute {
 const none: RouteLookup = { kind: 'none' };
 const ambiguous: RouteLookup = { kind: 'ambiguous' };
 
-/** Upper case, path parameters, dots or spaces ending a segment, a last slash: what lenient applications fold away. */
-const foldable = /[A-Z;]|(?:\.|%20)(?:\/|$)|.\/$/;
+/** What a lenient application folds away: upper case, any encoding, path parameters, dots ending a segment, a last slash. */
+const foldable = /[A-Z;%]|\.(?:\/|$)|.\/$/;
 
 export function createRouteTable(routes: readonly Route[]): RouteTable {
-  const root = createNode();
-  for (const route of routes) insert(root, route);
-
-  const lookup = (path: string, method: string): RouteLookup => {
-    const candidates = findNode(root, path, 0);
-    return candidates === null ? none : select(candidates, path, method);
+  const strict = createNode();
+  const lenient = createNode();
+  // Without a literal that an application would fold, a plain path reads alike in both trees.
+  let areFolded = true;
+  const fold = (literal: string): string | null => {
+    const folded = readSegmentLeniently(literal);
+    if (folded !== literal) areFolded = false;
+    return folded;
   };
+  for (const route of routes) {
+    insert(strict, route, (literal) => literal);
+    insert(lenient, route, fold);
+  }
 
   return {
     find(path, method) {
-      const found = lookup(path, method);
-      if (!foldable.test(path)) return found;
-      return sameRules(found, lookup(fold(path), method)) ? found : ambiguous;
+      const candidates = findNode(strict, path, 0);
+      const found = candidates === null ? none : select(candidates, path, method);
+      if (areFolded && !foldable.test(path)) return found;
+      const isSafe = lenientReadings(path).every((reading) =>
+        sameRules(found, findNode(lenient, reading, 0), method),
+      );
+      return isSafe ? found : ambiguous;
     },
   };
 }
@@ -64,7 +75,8 @@ function createNode(): Node {
   return { literals: new Map(), wildcard: null, ending: [], tail: [] };
 }
 
-function insert(root: Node, route: Route): void {
+/** `spell` writes a literal as the tree shall know it; null leaves it out. */
+function insert(root: Node, route: Route, spell: (literal: string) => string | null): void {
   const isTail = route.path.endsWith('/**');
   const text = isTail ? route.path.slice(0, -3) : route.path;
   const segments = text === '' ? [] : text.slice(1).split('/');
@@ -72,7 +84,12 @@ function insert(root: Node, route: Route): void {
   let node = root;
   for (const [index, segment] of segments.entries()) {
     if (segment.startsWith(':')) captures.push({ index, name: segment.slice(1) });
-    node = segment === '*' || segment.startsWith(':') ? wildcardOf(node) : literalOf(node, segment);
+    if (segment === '*' || segment.startsWith(':')) {
+      node = wildcardOf(node);
+      continue;
+    }
+    const literal = spell(segment);
+    if (literal !== null) node = literalOf(node, literal);
   }
   const match: RouteLookup = { kind: 'match', match: { route, params: Object.create(null) } };
   const compiled = { route, captures, plainMatch: captures.length === 0 ? match : null };
@@ -109,14 +126,15 @@ function findNode(node: Node, path: string, slash: number): readonly CompiledRou
 }
 
 function select(candidates: readonly CompiledRoute[], path: string, method: string): RouteLookup {
-  const effective = method === 'HEAD' ? 'GET' : method;
   for (const candidate of candidates) {
-    const { methods } = candidate.route;
-    if (methods === null || methods.has(effective) || methods.has(method)) {
-      return candidate.plainMatch ?? capture(candidate, path);
-    }
+    if (takes(candidate.route, method)) return candidate.plainMatch ?? capture(candidate, path);
   }
   return { kind: 'method-not-allowed', allow: allowedMethods(candidates) };
+}
+
+/** HEAD follows GET. */
+function takes({ methods }: Route, method: string): boolean {
+  return methods === null || methods.has(method) || (method === 'HEAD' && methods.has('GET'));
 }
 
 function capture(candidate: CompiledRoute, path: string): RouteLookup {
@@ -132,19 +150,17 @@ function allowedMethods(candidates: readonly CompiledRoute[]): string[] {
   return [...methods].sort();
 }
 
-function fold(path: string): string {
-  const segments = path
-    .toLowerCase()
-    .replace(/(?<=.)\/$/, '')
-    .split('/');
-  return segments.map((segment) => segment.replace(/;.*$/, '').replace(/(?:\.|%20)+$/, '')).join('/');
-}
-
-/** Whether reading the path leniently would change who may pass. */
-function sameRules(strict: RouteLookup, lenient: RouteLookup): boolean {
-  if (lenient.kind === 'none') return true;
-  if (strict.kind !== 'match' || lenient.kind !== 'match') return strict.kind === lenient.kind;
-  const a = strict.match.route;
-  const b = lenient.match.route;
-  return a === b || (a.access === b.access && a.csrf === b.csrf);
+/**
+ * Whether reading the path leniently leaves the rules as they are. A route that is spelled exactly so is meant: whoever
+ * configures `/Admin` and `/admin` tells them apart.
+ */
+function sameRules(strict: RouteLookup, lenient: readonly CompiledRoute[] | null, method: string): boolean {
+  if (lenient === null) return true;
+  const taking = lenient.map(({ route }) => route).filter((route) => takes(route, method));
+  if (strict.kind !== 'match') return strict.kind !== 'none' && taking.length === 0;
+  const { route } = strict.match;
+  if (lenient.some((candidate) => candidate.route === route)) return true;
+  return (
+    taking.length > 0 && taking.every(({ access, csrf }) => access === route.access && csrf === route.csrf)
+  );
 }

@@ -129,3 +129,69 @@ describe('paths that a lenient application reads as another one', () => {
     assert.equal(nameOf(table, '/adm%C4%B1n'), '/**');
   });
 });
+
+describe('what the routes of a configuration mean to a lenient application', () => {
+  const refused: readonly (readonly [string, string])[] = [
+    ['/Admin/**', '/admin'],
+    ['/Admin/**', '/aDMIN/x'],
+    ['/@admin/**', '/%40admin'],
+    ['/@admin/**', '/%2540admin'],
+    ['/admin/**', '/admin%3Bx/users'],
+    ['/admin/**', '/admin%3F.css'],
+    ['/admin/**', '/admin%23/x'],
+    ['/admin/**', '/admin%20.%20'],
+    ['/admin/**', '/.../admin'],
+    ['/admin/**', '/%20/admin'],
+    ['/admin/**', '/public/..%20/admin'],
+    ['/admin/**', '/public/.%20./ADMIN'],
+    ['/my%20files/**', '/my%20Files/x'],
+    ['/v1.0./**', '/v1.0/x'],
+  ];
+  for (const [protectedPath, path] of refused) {
+    test(`RT-005, RT-008, RT-009: with ${protectedPath} protected, ${path} is no way round it`, () => {
+      const table = createRouteTable([
+        createRoute({ path: '/**', access: 'public' }),
+        createRoute({ path: protectedPath }),
+      ]);
+      assert.equal(nameOf(table, path), 'ambiguous');
+    });
+  }
+
+  test('a path that is spelled as one of two routes is that one, and any other spelling is refused', () => {
+    const table = createRouteTable([
+      createRoute({ path: '/**', access: 'public' }),
+      createRoute({ path: '/Docs/**', access: 'public' }),
+      createRoute({ path: '/docs/**' }),
+    ]);
+    assert.equal(nameOf(table, '/Docs/x'), '/Docs/**');
+    assert.equal(nameOf(table, '/docs/x'), '/docs/**');
+    assert.equal(nameOf(table, '/DOCS/x'), 'ambiguous');
+  });
+
+  test('captured segments and routes of other methods are read leniently as well', () => {
+    const table = createRouteTable([
+      createRoute({ path: '/**', access: 'public' }),
+      createRoute({ path: '/u/:id/keys', methods: new Set(['GET']) }),
+    ]);
+    assert.equal(nameOf(table, '/U/7/Keys'), 'ambiguous');
+    assert.equal(nameOf(table, '/u/7/keys/', 'POST'), 'ambiguous');
+    assert.equal(nameOf(table, '/u/7/other/'), '/**');
+  });
+
+  test('RT-015: dots and parameters without end cost time in proportion to their number', () => {
+    const table = createRouteTable([createRoute({ path: '/**' }), createRoute({ path: '/Admin/**' })]);
+    const fastest = (path: string) =>
+      Math.min(
+        ...Array.from({ length: 5 }, () => {
+          const started = performance.now();
+          table.find(path, 'GET');
+          return performance.now() - started;
+        }),
+      );
+    for (const piece of ['.', '%20', '. ', ';', '%25', '/..%20', '%3F']) {
+      const path = (length: number) => `/${piece.repeat(length / piece.length)}x`;
+      // Eight times as long: a quadratic reading would take 64 times as long.
+      assert.ok(fastest(path(64_000)) < 32 * Math.max(fastest(path(8_000)), 0.5), piece);
+    }
+  });
+});
