@@ -11,7 +11,7 @@ import { continuePage } from '../pages/continue-page.ts';
 import type { LoginTransaction } from '../sessions/sessions.ts';
 import { pageAnswer, redirectAnswer } from './answers.ts';
 import { answerDefect, readState } from './callback-answer.ts';
-import { type EndpointContext, loginUrl } from './context.ts';
+import { type EndpointContext, justLook, loginUrl } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { failurePage } from './failure.ts';
 import { readForm, readQuery } from './form.ts';
@@ -138,7 +138,7 @@ const alreadySignedIn = 'You are signed in already, so there is nothing left to 
 /** A store or provider that fails must not hide the page: then it simply does not know of a session. */
 async function liveSession({ sessions }: EndpointContext, head: RequestHead): Promise<Begun | null> {
   try {
-    const authentication = await sessions.authenticate(head, { slide: false });
+    const authentication = await sessions.authenticate(head, justLook);
     return authentication.kind === 'session' ? authentication : null;
   } catch {
     return null;

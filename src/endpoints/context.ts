@@ -3,7 +3,7 @@ import type { Clock, RandomBytes } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import type { Provider, Providers } from '../oidc/provider.ts';
 import type { CookieNames } from '../sessions/cookie-names.ts';
-import type { LoginTransactions, Sessions } from '../sessions/sessions.ts';
+import type { AuthenticateOptions, LoginTransactions, Sessions } from '../sessions/sessions.ts';
 import type { AfterLogout } from './after-logout.ts';
 import type { BounceCounter } from './bounce.ts';
 import type { EndpointsConfig } from './endpoints-config.ts';
@@ -36,6 +36,9 @@ export interface EndpointContext extends EndpointDeps {
   /** Where a page leads on to when there is nothing better: absolute. */
   readonly home: string;
 }
+
+/** To know whether there is a session: it slides no further, and nobody waits for the provider. */
+export const justLook: AuthenticateOptions = { slide: false, renew: false };
 
 /** Absolute URL of a path of our own. */
 export function ownUrl(context: EndpointContext, path: string): string {

@@ -4,7 +4,7 @@ import { SallyportError } from '../core/errors.ts';
 import type { RequestHead } from '../core/request-head.ts';
 import type { LoginSecrets } from '../oidc/provider.ts';
 import { redirectAnswer } from './answers.ts';
-import { type EndpointContext, loginUrl } from './context.ts';
+import { type EndpointContext, justLook, loginUrl } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { failurePage } from './failure.ts';
 import { readQuery, single } from './form.ts';
@@ -42,7 +42,7 @@ function createSecrets({ random }: EndpointContext): LoginSecrets {
 }
 
 async function hasSession({ sessions }: EndpointContext, head: RequestHead): Promise<boolean> {
-  const authentication = await sessions.authenticate(head, { slide: false });
+  const authentication = await sessions.authenticate(head, justLook);
   return authentication.kind === 'session';
 }
 

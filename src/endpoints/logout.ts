@@ -8,7 +8,7 @@ import { requestHeader } from '../core/request-head.ts';
 import type { Session } from '../core/session.ts';
 import { logoutPage } from '../pages/logout-page.ts';
 import { jsonAnswer, pageAnswer, redirectAnswer } from './answers.ts';
-import { type EndpointContext, ownUrl } from './context.ts';
+import { type EndpointContext, justLook, ownUrl } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { renderRefusal } from './failure.ts';
 import { readForm, readQuery, single } from './form.ts';
@@ -51,7 +51,7 @@ function createAction(context: EndpointContext): Endpoint {
   return async (head, readBody) => {
     if (!isSameOriginAction(head, publicUrl)) return refuseOtherSite(context, head);
     const target = readTarget(context, await readFields(head, readBody));
-    const authentication = await sessions.authenticate(head, { slide: false });
+    const authentication = await sessions.authenticate(head, justLook);
     if (authentication.kind !== 'session') {
       const location = target ?? ownUrl(context, context.config.paths.signedOut);
       return leave(head, location, { setCookies: sessions.clearCookies(), session: null });

@@ -4,7 +4,7 @@ import type { Respond } from '../core/decision.ts';
 import type { RequestHead } from '../core/request-head.ts';
 import { signedOutPage, stillSignedInPage } from '../pages/signed-out-page.ts';
 import { pageAnswer, redirectAnswer } from './answers.ts';
-import { type EndpointContext, loginUrl, ownUrl } from './context.ts';
+import { type EndpointContext, justLook, loginUrl, ownUrl } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readQuery, single } from './form.ts';
 
@@ -23,7 +23,7 @@ const forgetPages = ['clear-site-data', '"cache"'];
 export function createSignedOut(context: EndpointContext): Endpoint {
   const { sessions, afterLogout, returnTo } = context;
   return async (head) => {
-    const authentication = await sessions.authenticate(head, { slide: false });
+    const authentication = await sessions.authenticate(head, justLook);
     if (authentication.kind === 'session') return stillSignedIn(context, authentication);
     const remembered = afterLogout.recall(head);
     const forget = remembered === null ? [] : [afterLogout.clear()];

@@ -31,7 +31,7 @@ import {
   sessionLogId,
 } from './session-cookie.ts';
 import { largestRecord, type SessionRecord, sealRecord } from './session-record.ts';
-import type { SessionEndReason, Sessions } from './sessions.ts';
+import type { AuthenticateOptions, SessionEndReason, Sessions } from './sessions.ts';
 import { serializeSetCookie } from './set-cookie.ts';
 import { createUpkeep } from './upkeep.ts';
 
@@ -47,6 +47,8 @@ export interface SessionsDeps {
   /** Milliseconds between looks at sessions that something holds on to. */
   readonly lookEvery?: number;
 }
+
+const everyRequest: AuthenticateOptions = { slide: true };
 
 const none: Authentication = { kind: 'none' };
 
@@ -105,25 +107,29 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     return admission.live;
   };
 
-  const judge = (found: LiveSession | string, slide: boolean): MaybePromise<Authentication> => {
+  const judge = (
+    found: LiveSession | string,
+    { slide, renew }: AuthenticateOptions,
+  ): MaybePromise<Authentication> => {
     if (typeof found === 'string') return rejected(found);
     const reason = limitReached(timesOf(found), limits, clock.now());
     if (reason !== null) {
       upkeep.discard(found.key, reason);
       return rejected(reason);
     }
+    if (renew === false) return found.answer;
     const waiting = upkeep.attend(found, slide);
     if (waiting === null) return found.answer;
     return waiting.then(() => (found.ended === null ? found.answer : rejected(found.ended)));
   };
 
-  const load = (value: string, slide: boolean): MaybePromise<Authentication> => {
+  const load = (value: string, options: AuthenticateOptions): MaybePromise<Authentication> => {
     const cookie = parseSessionCookie(value);
     if (cookie === null) return rejected('malformed');
     const key = sessionKey(cookie.id);
     const stored = store.get(key);
-    if (stored instanceof Promise) return stored.then((record) => judge(open(cookie, key, record), slide));
-    return judge(open(cookie, key, stored), slide);
+    if (stored instanceof Promise) return stored.then((record) => judge(open(cookie, key, record), options));
+    return judge(open(cookie, key, stored), options);
   };
 
   /** The session that the browser came with, if its cookie opens one, ends with the new one (SC-001, SC-002). */
@@ -139,16 +145,15 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
   };
 
   return {
-    authenticate(head, options) {
+    authenticate(head, options = everyRequest) {
       const value = readCookie(head.headers);
       if (value === null) return none;
       if (value === ambiguous) return rejected('ambiguous');
-      const slide = options === undefined || options.slide;
       const live = cache.find(value);
-      if (live === null) return load(value, slide);
+      if (live === null) return load(value, options);
       const now = clock.now();
-      if (now < live.calmFrom || now >= live.calmUntil) return judge(live, slide);
-      if (slide && now - live.lastSeenAt >= 1000) upkeep.touch(live, now);
+      if (now < live.calmFrom || now >= live.calmUntil) return judge(live, options);
+      if (options.slide && now - live.lastSeenAt >= 1000) upkeep.touch(live, now);
       return live.answer;
     },
 

@@ -14,13 +14,20 @@ export type SessionEndReason =
   | 'replaced'
   | 'unreadable';
 
+export interface AuthenticateOptions {
+  /** False leaves the idle limit alone. */
+  readonly slide: boolean;
+  /** False leaves the tokens as they are, expired or not: for who asks about the session alone. True when absent. */
+  readonly renew?: boolean;
+}
+
 export interface Sessions {
   /**
    * Who the session cookie speaks for. Synchronous for a session that this process knows and that needs neither
-   * sliding nor refresh. `slide: false` leaves the idle limit alone. Throws `ERR_STORE_UNAVAILABLE`, or
-   * `ERR_PROVIDER_UNAVAILABLE` when the access token has expired and could not be renewed.
+   * sliding nor refresh. Throws `ERR_STORE_UNAVAILABLE`, or `ERR_PROVIDER_UNAVAILABLE` when the access token has
+   * expired and could not be renewed.
    */
-  authenticate(head: RequestHead, options?: { readonly slide: boolean }): MaybePromise<Authentication>;
+  authenticate(head: RequestHead, options?: AuthenticateOptions): MaybePromise<Authentication>;
   /** Begins a session under a new id and ends the one that the browser came with (SC-001, SC-002). */
   begin(
     head: RequestHead,
