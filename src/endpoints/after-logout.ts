@@ -1,8 +1,9 @@
 /**
- * Remembers where a logout shall lead while the browser is at the provider. `post_logout_redirect_uri` has to be
- * registered exactly, so the target waits in a short-lived cookie. It is judged again when it is used, so a forged one
- * leads nowhere new (LO-045).
+ * What a logout leaves behind while the browser is at the provider: its `state`, so that only the answer to it counts,
+ * and where it shall lead. `post_logout_redirect_uri` has to be registered exactly, so the target waits in a short-lived
+ * cookie. It is judged again when it is used, so a forged one leads nowhere new (LO-045).
  */
+import type { RandomBytes } from '../core/clock.ts';
 import type { RequestHead } from '../core/request-head.ts';
 import { createCookieReader } from '../sessions/cookie-header.ts';
 import { serializeSetCookie } from '../sessions/set-cookie.ts';
@@ -12,27 +13,37 @@ const maximumAgeSeconds = 300;
 /** Browsers drop a cookie over 4096 bytes; a target that does not fit is not remembered. */
 const maximumLength = 3500;
 
+export interface Remembered {
+  readonly state: string;
+  /** Unjudged; empty when the logout named none. */
+  readonly target: string;
+}
+
 export interface AfterLogout {
-  /** The cookie, or null when the target is too long for one. */
-  remember(target: string): string | null;
-  /** What was remembered, unjudged. */
-  recall(head: RequestHead): string | null;
+  /** A new `state`, and the cookie that binds it to this browser. */
+  begin(target: string | null): { readonly state: string; readonly setCookie: string };
+  /** What this browser was given last, or null. */
+  recall(head: RequestHead): Remembered | null;
   clear(): string;
 }
 
-export function createAfterLogout(names: OwnCookieNames): AfterLogout {
+export function createAfterLogout(names: OwnCookieNames, random: RandomBytes): AfterLogout {
   const name = `${names.session}-after-logout`;
   const readCookie = createCookieReader(name);
   const write = (value: string, maxAge: number) =>
     serializeSetCookie({ name, value, sameSite: 'lax', secure: names.secure, maxAge });
   return {
-    remember(target) {
-      const value = Buffer.from(target).toString('base64url');
-      return value.length > maximumLength ? null : write(value, maximumAgeSeconds);
+    begin(target) {
+      const state = random(32).toString('base64url');
+      const encoded = Buffer.from(target ?? '').toString('base64url');
+      const value = encoded.length > maximumLength ? state : `${state}.${encoded}`;
+      return { state, setCookie: write(value, maximumAgeSeconds) };
     },
     recall(head) {
       const value = readCookie(head.headers);
-      return typeof value === 'string' ? Buffer.from(value, 'base64url').toString() : null;
+      if (typeof value !== 'string') return null;
+      const [state = '', target = ''] = value.split('.', 2);
+      return { state, target: Buffer.from(target, 'base64url').toString() };
     },
     clear: () => write('', 0),
   };

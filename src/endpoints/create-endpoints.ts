@@ -49,7 +49,7 @@ function createContext(config: EndpointsConfig, deps: EndpointDeps): EndpointCon
     provider,
     returnTo,
     bounces: createBounceCounter(deps.cookieNames, deps.clock),
-    afterLogout: createAfterLogout(deps.cookieNames),
+    afterLogout: createAfterLogout(deps.cookieNames, deps.random),
     home: returnTo.resolve(null),
   };
 }

@@ -74,14 +74,13 @@ async function endSession(context: EndpointContext, { head, session, target }: L
   if (provider !== undefined && refreshToken !== null) void provider.revoke(refreshToken);
 
   const signedOut = ownUrl(context, context.config.paths.signedOut);
+  const { state, setCookie } = context.afterLogout.begin(target);
   const atProvider =
-    provider === undefined ? null : await withDeadline(provider.endSessionUrl(idToken, signedOut));
+    provider === undefined ? null : await withDeadline(provider.endSessionUrl(idToken, signedOut, state));
   if (atProvider === null) {
     return leave(head, target ?? `${signedOut}?local=1`, { setCookies: cleared, session });
   }
-  const remembered = target === null ? null : context.afterLogout.remember(target);
-  const setCookies = remembered === null ? cleared : [...cleared, remembered];
-  return leave(head, atProvider, { setCookies, session });
+  return leave(head, atProvider, { setCookies: [...cleared, setCookie], session });
 }
 
 /** Null when it takes too long or fails: the way out never depends on the provider. */

@@ -1,7 +1,7 @@
 /** `GET signed-out`: where a logout ends, here or back from the provider. Public; changes no session (LO-044). */
 import type { Authentication } from '../core/authentication.ts';
 import type { Respond } from '../core/decision.ts';
-import type { RequestHead } from '../core/request-head.ts';
+import { type RequestHead, requestHeader } from '../core/request-head.ts';
 import { signedOutPage, stillSignedInPage } from '../pages/signed-out-page.ts';
 import { pageAnswer, redirectAnswer } from './answers.ts';
 import { type EndpointContext, justLook, loginUrl, ownUrl } from './context.ts';
@@ -16,9 +16,9 @@ import { readQuery, single } from './form.ts';
 const forgetPages = ['clear-site-data', '"cache"'];
 
 /**
- * Leads on to what the logout asked for, if this browser remembers something; otherwise a page. Nothing is taken from
- * the query but `local=1`, which chooses a sentence: the provider was not told (LO-041). `state` is not ours (LO-045).
- * Fails with `ERR_STORE_UNAVAILABLE` when it cannot tell whether the session that the browser shows has ended.
+ * Leads on to what the logout asked for, if this browser comes back from it; otherwise a page. `state` is nothing but
+ * the proof of that (LO-045), and `local=1` chooses a sentence: the provider was not told (LO-041). Fails with
+ * `ERR_STORE_UNAVAILABLE` when it cannot tell whether the session that the browser shows has ended.
  */
 export function createSignedOut(context: EndpointContext): Endpoint {
   const { sessions, afterLogout, returnTo } = context;
@@ -29,16 +29,22 @@ export function createSignedOut(context: EndpointContext): Endpoint {
     const forget = remembered === null ? [] : [afterLogout.clear()];
     const setCookies =
       authentication.kind === 'rejected' ? [...authentication.setCookies, ...forget] : forget;
-    const target = remembered === null ? null : returnTo.accept(remembered);
-    if (target !== null)
-      return redirectAnswer(target, { reason: 'signed-out', setCookies, headers: forgetPages });
-    return pageAnswer(signedOut(context, head), {
-      status: 200,
-      reason: 'signed-out',
-      setCookies,
-      headers: forgetPages,
-    });
+    const returns = remembered !== null && remembered.state === single(readQuery(head), 'state');
+    const headers = returns || isOwnNavigation(head) ? forgetPages : [];
+    const options = { reason: 'signed-out', setCookies, headers };
+    const target = returns ? returnTo.accept(remembered.target) : null;
+    return target === null
+      ? pageAnswer(signedOut(context, head), { ...options, status: 200 })
+      : redirectAnswer(target, options);
   };
+}
+
+/** Whether a page of our own led here: what another site opens or embeds must not empty anybody's cache. */
+function isOwnNavigation(head: RequestHead): boolean {
+  return (
+    requestHeader(head, 'sec-fetch-site') === 'same-origin' &&
+    requestHeader(head, 'sec-fetch-dest') === 'document'
+  );
 }
 
 function signedOut(context: EndpointContext, head: RequestHead) {

@@ -120,10 +120,11 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
       const work = discovery.metadata().then((metadata) => revokeToken(metadata, library, refreshToken));
       emit('token.revoked', { provider: name, outcome: (await withinLeavingTime(work)) ?? 'failed' });
     },
-    async endSessionUrl(idToken, postLogoutRedirectUri) {
+    async endSessionUrl(idToken, postLogoutRedirectUri, state) {
       const metadata = await withinLeavingTime(discovery.metadata());
       if (metadata === null) return null;
-      return createEndSessionUrl(metadata, { clientId: config.clientId, idToken, postLogoutRedirectUri });
+      const { clientId } = config;
+      return createEndSessionUrl(metadata, { clientId, idToken, postLogoutRedirectUri, state });
     },
     isReady: () => discovery.known() !== null,
     close: () => http.close(),

@@ -7,7 +7,7 @@ import type { Metadata } from './metadata.ts';
 import { Refusal } from './refusal.ts';
 
 /** Milliseconds: a provider that is slow or down must not keep anybody from signing out. */
-export const leavingTimeout = 3000;
+const leavingTimeout = 3000;
 
 /** Longer URLs are cut off or refused on the way; a hint is worth less than arriving (LO-042). */
 const maxUrl = 4096;
@@ -36,6 +36,7 @@ export interface Goodbye {
   readonly clientId: string;
   readonly idToken: string;
   readonly postLogoutRedirectUri: string;
+  readonly state: string;
 }
 
 /** OpenID Connect RP-Initiated Logout 1.0 section 2; null when the provider has no such endpoint. */
@@ -44,6 +45,7 @@ export function createEndSessionUrl(metadata: Metadata, goodbye: Goodbye): strin
   const url = new URL(metadata.end_session_endpoint);
   url.searchParams.set('client_id', goodbye.clientId);
   url.searchParams.set('post_logout_redirect_uri', goodbye.postLogoutRedirectUri);
+  url.searchParams.set('state', goodbye.state);
   const withoutHint = url.href;
   url.searchParams.set('id_token_hint', goodbye.idToken);
   return url.href.length > maxUrl ? withoutHint : url.href;

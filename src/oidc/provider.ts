@@ -45,8 +45,11 @@ export interface Provider {
   refresh(subject: string, claims: Claims, tokens: TokenSet): Promise<RefreshOutcome>;
   /** Revokes the refresh token (RFC 7009). Never throws; the outcome is an event. */
   revoke(refreshToken: string): Promise<void>;
-  /** The RP-initiated logout URL (OpenID Connect RP-Initiated Logout 1.0), or null when there is no endpoint or no answer. */
-  endSessionUrl(idToken: string, postLogoutRedirectUri: string): Promise<string | null>;
+  /**
+   * The RP-initiated logout URL (OpenID Connect RP-Initiated Logout 1.0), or null when there is no endpoint or no
+   * answer. The provider brings `state` back to `postLogoutRedirectUri`.
+   */
+  endSessionUrl(idToken: string, postLogoutRedirectUri: string, state: string): Promise<string | null>;
   /** Whether metadata is known and fresh enough to sign in; for readiness. */
   isReady(): boolean;
   close(): Promise<void>;

@@ -26,6 +26,12 @@ const logOut = (
     headers: { 'sec-fetch-site': 'same-origin', ...headers },
   });
 
+/** The path and query by which a provider sends the browser back from there. */
+function backFrom(answer: Respond): string {
+  const state = new URL(locationOf(answer)).searchParams.get('state');
+  return `/.auth/signed-out?state=${state}`;
+}
+
 async function signedInGate() {
   const gate = createGate();
   const browser = createBrowser(gate);
@@ -114,8 +120,8 @@ test('LO-045: a planted after-logout cookie leads nowhere that a return target c
     'javascript:alert(1)',
     '\u0000',
   ]) {
-    const cookie = `${name}=${Buffer.from(target).toString('base64url')}`;
-    const answer = await gate.call('/.auth/signed-out', { headers: { cookie } });
+    const cookie = `${name}=planted.${Buffer.from(target).toString('base64url')}`;
+    const answer = await gate.call('/.auth/signed-out?state=planted', { headers: { cookie } });
     assert.equal(answer.status, 200, target);
     assert.match(answer.setCookies.join(), /Max-Age=0/);
   }
@@ -178,9 +184,61 @@ test('LO-051, SC-053: after a sign-out the kept pages go, and nothing that belon
   const clearSiteData = (answer: Respond) => headerValue(answer.headers, 'clear-site-data');
   assert.equal(clearSiteData(await browser.visit('/.auth/signed-out')), null, 'nobody signed out yet');
   assert.equal(clearSiteData(await browser.visit('/.auth/me')), null);
-  await logOut(browser, '?returnTo=/bye');
-  assert.equal(clearSiteData(await browser.visit('/.auth/signed-out')), '"cache"', 'on the way on');
-  assert.equal(clearSiteData(await browser.visit('/.auth/signed-out')), '"cache"', 'on the page');
+  const back = backFrom(await logOut(browser, '?returnTo=/bye'));
+  assert.equal(clearSiteData(await browser.visit(back)), '"cache"', 'on the way on');
+  const headers = { 'sec-fetch-site': 'same-origin', 'sec-fetch-dest': 'document' };
+  assert.equal(
+    clearSiteData(await browser.visit('/.auth/signed-out', { headers })),
+    '"cache"',
+    'on the page',
+  );
+});
+
+test('LO-051: what another site opens or embeds never empties the cache of anybody', async () => {
+  for (const [site, destination] of [
+    ['cross-site', 'document'],
+    ['same-site', 'document'],
+    ['cross-site', 'image'],
+    ['same-origin', 'image'],
+    ['same-origin', 'empty'],
+    ['none', 'document'],
+  ] as const) {
+    const headers = { 'sec-fetch-site': site, 'sec-fetch-dest': destination };
+    const { browser } = await signedInGate();
+    await logOut(browser);
+    const page = await browser.visit('/.auth/signed-out?state=guessed', { headers });
+    assert.equal(page.status, 200);
+    assert.equal(headerValue(page.headers, 'clear-site-data'), null, `${site} ${destination}`);
+  }
+});
+
+test('LO-040, LO-044, LO-045: only the answer to the logout of this very browser leads on', async () => {
+  const { gate, browser } = await signedInGate();
+  const state = new URL(locationOf(await logOut(browser, '?returnTo=/bye'))).searchParams.get('state') ?? '';
+  assert.match(state, /^[A-Za-z0-9_-]{43}$/);
+  const kept = browser.jar.get(`${sessionCookie}-after-logout`) as string;
+  for (const query of ['', '?state=', '?state=other', `?state=${state}&state=${state}`, `?state=${state}x`]) {
+    browser.jar.set(`${sessionCookie}-after-logout`, kept);
+    const page = await browser.visit(`/.auth/signed-out${query}`);
+    assert.equal(page.status, 200, query);
+    assert.match(page.body, /<h1>You are signed out<\/h1>/);
+  }
+  const stranger = await createBrowser(gate).visit(`/.auth/signed-out?state=${state}`);
+  assert.equal(stranger.status, 200);
+  browser.jar.set(`${sessionCookie}-after-logout`, kept);
+  assert.equal(locationOf(await browser.visit(`/.auth/signed-out?state=${state}`)), `${publicOrigin}/bye`);
+});
+
+test('LO-040: every logout has a state of its own, and none of it is left after the return', async () => {
+  const states = new Set<string>();
+  for (let i = 0; i < 3; i++) {
+    const { browser } = await signedInGate();
+    const back = backFrom(await logOut(browser));
+    states.add(back);
+    assert.equal((await browser.visit(back)).status, 200);
+    assert.equal(browser.jar.size, 0);
+  }
+  assert.equal(states.size, 3);
 });
 
 test('without a session a logout clears the cookies and goes straight to the signed-out page', async () => {
@@ -216,7 +274,7 @@ test('a return target is reached over the provider and the signed-out path, once
   const { browser } = await signedInGate();
   const answer = await logOut(browser, '?returnTo=/bye%3Fx=1');
   assert.equal(new URL(locationOf(answer)).searchParams.get('post_logout_redirect_uri'), signedOutUrl);
-  const back = await browser.visit('/.auth/signed-out?state=whatever');
+  const back = await browser.visit(backFrom(answer));
   assert.equal(back.status, 303);
   assert.equal(locationOf(back), `${publicOrigin}/bye?x=1`);
   assert.equal((await browser.visit('/.auth/signed-out')).status, 200);

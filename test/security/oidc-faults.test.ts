@@ -80,7 +80,7 @@ test('FL-023: a provider that refuses connections is unavailable and nothing wor
     return true;
   });
   assert.deepEqual(outcomes(gate), ['discovery failed']);
-  assert.equal(await gate.provider.endSessionUrl('x', 'https://app.test/'), null);
+  assert.equal(await gate.provider.endSessionUrl('x', 'https://app.test/', 's'), null);
   await gate.provider.close();
 });
 
@@ -182,15 +182,20 @@ test('LO-047: a revocation endpoint that never answers is left after three secon
 
 test('LO-041, LO-042: the logout URL is null without an endpoint, and leaves out a hint that is too long', async () => {
   const gate = makeEvilGate(evil);
-  assert.equal(await gate.provider.endSessionUrl('hint', 'https://app.test/out'), null);
+  assert.equal(await gate.provider.endSessionUrl('hint', 'https://app.test/out', 's'), null);
   await gate.provider.close();
   evil.behaviour = { metadata: { end_session_endpoint: `${evil.issuer}/end?tenant=1` } };
   const other = makeEvilGate(evil);
   const url = async (hint: string) =>
     Object.fromEntries(
-      new URL((await other.provider.endSessionUrl(hint, 'https://app.test/out')) as string).searchParams,
+      new URL((await other.provider.endSessionUrl(hint, 'https://app.test/out', 's')) as string).searchParams,
     );
-  const rest = { tenant: '1', client_id: 'app', post_logout_redirect_uri: 'https://app.test/out' };
+  const rest = {
+    tenant: '1',
+    client_id: 'app',
+    post_logout_redirect_uri: 'https://app.test/out',
+    state: 's',
+  };
   assert.deepEqual(await url('hint'), { ...rest, id_token_hint: 'hint' });
   assert.deepEqual(await url('h'.repeat(6000)), rest);
   await other.provider.close();

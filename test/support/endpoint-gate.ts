@@ -45,7 +45,7 @@ export interface ScriptedProvider extends Provider {
   script: {
     authorize: () => Promise<void>;
     redeem: (answer: URLSearchParams) => Promise<SignedIn>;
-    endSession: (postLogoutRedirectUri: string) => Promise<string | null>;
+    endSession: (postLogoutRedirectUri: string, state: string) => Promise<string | null>;
     revoke: () => Promise<void>;
   };
 }
@@ -74,7 +74,8 @@ export function createScriptedProvider(
     script: {
       authorize: async () => {},
       redeem: async () => signedIn(),
-      endSession: async (uri) => `${issuer}/logout?post_logout_redirect_uri=${encodeURIComponent(uri)}`,
+      endSession: async (uri, state) =>
+        `${issuer}/logout?post_logout_redirect_uri=${encodeURIComponent(uri)}&state=${state}`,
       revoke: async () => {},
     },
     async authorizationUrl(secrets, parameters) {
@@ -91,9 +92,9 @@ export function createScriptedProvider(
       provider.revoked.push(token);
       await provider.script.revoke();
     },
-    async endSessionUrl(idToken, postLogoutRedirectUri) {
+    async endSessionUrl(idToken, postLogoutRedirectUri, state) {
       provider.loggedOut.push({ idToken, postLogoutRedirectUri });
-      return provider.script.endSession(postLogoutRedirectUri);
+      return provider.script.endSession(postLogoutRedirectUri, state);
     },
     isReady: () => true,
     close: async () => {},

@@ -105,10 +105,11 @@ test('a revoked refresh token renews nothing', async () => {
 test('the logout URL is accepted by the real provider', async () => {
   const { provider } = makeProvider({ clientId: 'basic', clientSecret: "s:+%/ ~!*'()" });
   const { tokens } = await signIn(provider, 'alice');
-  const url = new URL((await provider.endSessionUrl(tokens.idToken, goodbyeUri)) as string);
+  const url = new URL((await provider.endSessionUrl(tokens.idToken, goodbyeUri, 'opaque')) as string);
   assert.equal(url.searchParams.get('id_token_hint'), tokens.idToken);
   assert.equal(url.searchParams.get('client_id'), 'basic');
   assert.equal(url.searchParams.get('post_logout_redirect_uri'), goodbyeUri);
+  assert.equal(url.searchParams.get('state'), 'opaque');
   assert.equal((await fetch(url, { redirect: 'manual' })).status, 200);
   await provider.close();
 });
