@@ -18,6 +18,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Modules to load before, as file URLs. */
   readonly imports?: readonly string[];
+  /** A command that starts the rest of its arguments as a process in its own place: `setpriv`, `sh -c 'exec "$@"' sh`. */
+  readonly launcher?: readonly string[];
 }
 
 export interface CliProcess {
@@ -29,9 +31,11 @@ export interface CliProcess {
   readonly exited: Promise<number | null>;
 }
 
-export function startCli(args: readonly string[], { cwd, env = {}, imports = [] }: CliOptions): CliProcess {
-  const options = imports.flatMap((url) => ['--import', url]);
-  const child = spawn(process.execPath, [...options, main, ...args], {
+export function startCli(args: readonly string[], options: CliOptions): CliProcess {
+  const { cwd, env = {}, imports = [], launcher = [] } = options;
+  const loaded = imports.flatMap((url) => ['--import', url]);
+  const [command = '', ...rest] = [...launcher, process.execPath, ...loaded, main, ...args];
+  const child = spawn(command, rest, {
     cwd,
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,8 +2,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CliProcess, startCli, until } from './cli.ts';
+import { type CliOptions, type CliProcess, type CliResult, runCli, startCli, until } from './cli.ts';
 import { freePort, type LogLine, parseLines } from './gate-alone.ts';
+
+const command = ['serve', '--config', 'sallyport.json'];
 
 export interface GateProcess {
   readonly url: string;
@@ -15,6 +17,8 @@ export interface GateProcess {
   events(name?: string): readonly LogLine[];
   /** Starts a process and waits until it serves. */
   start(): Promise<void>;
+  /** Starts a process that is expected to end by itself. */
+  run(options?: Pick<CliOptions, 'launcher'>): Promise<CliResult>;
   /** Sends the signal and waits for the end; the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** Resident memory in bytes. */
@@ -54,13 +58,14 @@ export async function prepareGateProcess(setup: GateProcessSetup): Promise<GateP
     cli: current,
     events,
     async start() {
-      const started = startCli(['serve', '--config', 'sallyport.json'], { cwd: folder });
+      const started = startCli(command, { cwd: folder });
       cli = started;
       await until(() => {
         if (started.process.exitCode !== null) throw new Error(`it ended: ${started.err()}`);
         return started.out().includes('process.started');
       });
     },
+    run: (options) => runCli(command, { cwd: folder, ...options }),
     async stop(signal = 'SIGTERM') {
       current().process.kill(signal);
       return current().exited;
