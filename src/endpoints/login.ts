@@ -23,7 +23,8 @@ export function createLogin(context: EndpointContext): Endpoint {
     if (refusal !== null) return refusal;
     const query = readQuery(head);
     const target = returnTo.resolve(single(query, 'returnTo'));
-    if (bounces.isLooping(head) && !(await hasSession(context, head))) return loopPage(context, head, target);
+    if (bounces.isLooping(head) && !(await hasLiveSession(context, head)))
+      return loopPage(context, head, target);
 
     const secrets = createSecrets(context);
     const location = await provider.authorizationUrl(secrets, readLoginParameters(query));
@@ -41,9 +42,12 @@ function createSecrets({ random }: EndpointContext): LoginSecrets {
   return { state: secret(), nonce: secret(), codeVerifier: secret() };
 }
 
-async function hasSession({ sessions }: EndpointContext, head: RequestHead): Promise<boolean> {
+/** One whose token was dead on arrival and cannot be renewed does not count: its routes would send it back here. */
+async function hasLiveSession({ sessions, clock }: EndpointContext, head: RequestHead): Promise<boolean> {
   const authentication = await sessions.authenticate(head, justLook);
-  return authentication.kind === 'session';
+  if (authentication.kind !== 'session') return false;
+  const { refreshToken, accessTokenExpiresAt } = authentication.session.tokens;
+  return refreshToken !== null || accessTokenExpiresAt > clock.now();
 }
 
 /** Ends the loop where a person can see it. The counter is cleared, so the link starts afresh. */

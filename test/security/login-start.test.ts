@@ -11,7 +11,9 @@ import {
   locationOf,
   loginPrefix,
   publicOrigin,
+  secretTokens,
   sessionCookie,
+  signedIn,
 } from '../support/endpoint-gate.ts';
 
 const speculative: readonly Readonly<Record<string, string>>[] = [
@@ -190,6 +192,20 @@ test('sign-ins that lead to a session are no loop, however many', async () => {
   const gate = createGate();
   const browser = createBrowser(gate);
   for (let i = 0; i < 6; i++) assert.equal((await browser.signIn()).status, 303);
+});
+
+test('a provider whose tokens are dead on arrival does not send anybody round in circles', async () => {
+  const gate = createGate();
+  const tokens = {
+    ...secretTokens,
+    refreshToken: null,
+    accessTokenExpiresAt: gate.clock.now(),
+    scope: 'openid',
+  };
+  gate.provider.script.redeem = async () => ({ ...signedIn(), tokens });
+  const browser = createBrowser(gate);
+  for (let i = 0; i < 3; i++) assert.equal((await browser.signIn()).status, 303);
+  assert.match((await browser.visit('/.auth/login')).body, /ERR_LOGIN_LOOP/);
 });
 
 test('sign-ins a minute apart are no loop', async () => {
