@@ -81,6 +81,8 @@ function createAdminListener(pages: ReadonlyMap<string, Page>): Server {
   );
   server.maxConnections = 64;
   server.setTimeout(2 * patience, (socket) => socket.destroy());
+  // A connection that fails before it is accepted is nobody's request, and must not end the process.
+  server.on('error', () => {});
   server.on('checkContinue', (request, response) => void answer(pages, request, response));
   return server;
 }

@@ -27,6 +27,36 @@ test('quoted text of any kind is one JSON string without a control character in 
   );
 });
 
+test('what looks like a token is left out, wherever it stands', () => {
+  const jwt = 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2ln-_';
+  for (const [text, cleaned] of [
+    [`/a/${jwt}/b`, '/a/[token]/b'],
+    [`/x_${jwt}`, '/x_[token]'],
+    [`eyJeyJ-${jwt} and ${jwt}`, '[token] and [token]'],
+    [`${jwt.slice(0, 30)}`, '[token]'],
+    ['/eyJ/eyJabc.d/a.eyJ', '/eyJ/eyJabc.d/a.eyJ'],
+  ] as const) {
+    assert.equal(cleanText(text, 300), cleaned);
+    assert.equal(JSON.parse(quoteText(text, 300)), cleaned);
+  }
+});
+
+test('DL-031: a path of many beginnings of tokens costs time in proportion to its length', () => {
+  const fastest = (text: string) =>
+    Math.min(
+      ...Array.from({ length: 5 }, () => {
+        const started = performance.now();
+        quoteText(text, text.length);
+        return performance.now() - started;
+      }),
+    );
+  // Eight times as long: a quadratic search would take 64 times as long.
+  for (const piece of ['eyJ', 'eyJ-', 'eyJaaaaaa']) {
+    const text = (length: number) => piece.repeat(length / piece.length);
+    assert.ok(fastest(text(36_000)) < 32 * Math.max(fastest(text(4_500)), 0.2), piece);
+  }
+});
+
 test('half of a surrogate pair, as truncation leaves it, does not break the line', () => {
   assert.ok(cleanText('ab👩', 3).isWellFormed());
 });
