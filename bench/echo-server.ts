@@ -16,3 +16,9 @@ sockets.on('connection', (socket) => {
 });
 server.listen(Number(process.argv[2]), '127.0.0.1');
 process.once('SIGTERM', () => process.exit(0));
+
+// Nobody is left to stop it when the bench itself was killed.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.exit(0);
+}, 1000).unref();
