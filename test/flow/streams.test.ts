@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  cookieOf,
   exampleConfig,
   type RunningGate,
   signInAtGate,
@@ -94,9 +95,6 @@ async function startStreamingApp(): Promise<StreamingApp> {
     },
   };
 }
-
-const cookieOf = (agent: UserAgent, url: string) =>
-  [...agent.cookies(url)].map(([name, value]) => `${name}=${value}`).join('; ');
 
 /** A `fetch` of a page of ours, its answer still on the way. */
 async function ask(url: string, cookie: string, accept = '*/*'): Promise<IncomingMessage> {

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
-import { exampleRoutes, type RunningGate, startGate } from '../support/gate.ts';
+import { cookieOf, exampleRoutes, type RunningGate, startGate } from '../support/gate.ts';
 import { waitUntil } from '../support/raw.ts';
 import type { UserAgent } from '../support/user-agent.ts';
 
@@ -43,9 +43,6 @@ async function startEchoingApp(): Promise<EchoingApp> {
     },
   };
 }
-
-const cookieOf = (agent: UserAgent, url: string) =>
-  [...agent.cookies(url)].map(([name, value]) => `${name}=${value}`).join('; ');
 
 interface Handshake {
   readonly path?: string;

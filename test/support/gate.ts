@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { GateOptions } from '../../src/index.ts';
 import { freePort, type GateAlone, startGateAlone } from './gate-alone.ts';
 import { type RealProvider, type RealProviderOptions, startRealProvider } from './real-provider.ts';
+import { signInAt } from './sign-in-at.ts';
 import { createUserAgent, type UserAgent } from './user-agent.ts';
 
 /** What the application answers with, as JSON, to every request. */
@@ -28,7 +29,7 @@ export interface RunningGate extends GateAlone {
 export interface GateSetup {
   /** Laid over the configuration, section by section. */
   readonly config?: Readonly<Record<string, unknown>>;
-  readonly provider?: Partial<RealProviderOptions>;
+  readonly provider?: ExampleProviderOptions;
   readonly gate?: GateOptions;
   readonly dataDir?: string;
   /** Another application than the one that tells what it received. */
@@ -93,10 +94,15 @@ export function exampleConfig(parts: { readonly issuer: string; readonly appUrl:
   };
 }
 
+export interface ExampleProviderOptions extends Partial<RealProviderOptions> {
+  /** Asks who it is instead of signing alice in. */
+  readonly asks?: boolean;
+}
+
 /** A provider that knows the gate at `url` by the configuration of the example. */
 export function startExampleProvider(
   url: string,
-  options: Partial<RealProviderOptions> = {},
+  { asks = false, ...options }: ExampleProviderOptions = {},
 ): Promise<RealProvider> {
   return startRealProvider({
     clients: [
@@ -107,7 +113,7 @@ export function startExampleProvider(
         postLogoutRedirectUris: [`${url}/.auth/signed-out`],
       },
     ],
-    autoLogin: 'alice',
+    ...(asks ? {} : { autoLogin: 'alice' }),
     ...options,
   });
 }
@@ -118,6 +124,21 @@ export async function signInAtGate(url: string, path = '/'): Promise<UserAgent> 
   const answer = await agent.navigate(url + path);
   if (answer.status !== 200) throw new Error(`sign-in ended with ${answer.status} at ${answer.url.pathname}`);
   return agent;
+}
+
+/** The same as a person by name, at a provider that asks. */
+export async function signInAs(url: string, login: string): Promise<UserAgent> {
+  const agent = createUserAgent();
+  const sent = await agent.ask(`${url}/.auth/login`);
+  const callback = await signInAt(String(sent.headers.location), { login, clientUrl: url });
+  const answer = await agent.ask(callback);
+  if (answer.status !== 303) throw new Error(`the callback answered ${answer.status}`);
+  return agent;
+}
+
+/** The `Cookie` field of a browser. */
+export function cookieOf(agent: UserAgent, url: string): string {
+  return [...agent.cookies(url)].map(([name, value]) => `${name}=${value}`).join('; ');
 }
 
 export async function startGate(setup: GateSetup = {}): Promise<RunningGate> {
