@@ -9,13 +9,14 @@ import { mergeClaims, needsUserinfo } from './claims.ts';
 import type { Network } from './connect-guard.ts';
 import { createDiscovery } from './discovery.ts';
 import { createProviderKeys } from './jwks.ts';
-import { createEndSessionUrl, revokeToken, withinLeavingTime } from './leaving.ts';
+import { createEndSessionUrl, revokeToken } from './leaving.ts';
 import { createLibraryClient } from './library-client.ts';
 import type { Metadata } from './metadata.ts';
 import type { LoginSecrets, Provider, RefreshOutcome, SignedIn } from './provider.ts';
 import type { ProviderConfig } from './provider-config.ts';
 import { createProviderHttp } from './provider-http.ts';
 import { Refusal } from './refusal.ts';
+import { createRevoker } from './revoker.ts';
 import { createTokenEndpoint, type Obtained } from './token-endpoint.ts';
 import { fetchUserinfo } from './userinfo.ts';
 
@@ -37,6 +38,11 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
   const keys = createProviderKeys(name, { http, emit, clock });
   const library = createLibraryClient(config, http, clock);
   const tokenEndpoint = createTokenEndpoint(config, { library, keys, clock });
+
+  const revoker = createRevoker(
+    async (refreshToken) => revokeToken(await discovery.metadata(), library, refreshToken),
+    (outcome) => emit('token.revoked', { provider: name, outcome }),
+  );
 
   const redeem = async (answer: URLSearchParams, secrets: LoginSecrets): Promise<SignedIn> => {
     const code = checkAnswer(answer, secrets.state);
@@ -116,18 +122,18 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
     },
     redeem: (answer, secrets) => redeem(answer, secrets).catch(failLogin),
     refresh: (subject, claims, tokens) => refresh(subject, claims, tokens).catch(judgeRefresh),
-    async revoke(refreshToken) {
-      const work = discovery.metadata().then((metadata) => revokeToken(metadata, library, refreshToken));
-      emit('token.revoked', { provider: name, outcome: (await withinLeavingTime(work)) ?? 'failed' });
-    },
+    revoke: revoker.revoke,
     async endSessionUrl(idToken, postLogoutRedirectUri, state) {
-      const metadata = await withinLeavingTime(discovery.metadata());
+      const metadata = await discovery.metadata().catch(() => null);
       if (metadata === null) return null;
       const { clientId } = config;
       return createEndSessionUrl(metadata, { clientId, idToken, postLogoutRedirectUri, state });
     },
     isReady: () => discovery.known() !== null,
-    close: () => http.close(),
+    close() {
+      revoker.close();
+      return http.close();
+    },
   };
 }
 

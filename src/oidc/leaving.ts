@@ -50,16 +50,3 @@ export function createEndSessionUrl(metadata: Metadata, goodbye: Goodbye): strin
   url.searchParams.set('id_token_hint', goodbye.idToken);
   return url.href.length > maxUrl ? withoutHint : url.href;
 }
-
-/** The result, or null when it fails or takes longer than a leaving person should wait. */
-export async function withinLeavingTime<T>(work: Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, leavingTimeout, null);
-  });
-  try {
-    return await Promise.race([work.catch(() => null), limit]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -4,7 +4,7 @@ import { duration, secret } from '../core/scalars.ts';
 import { isLoopbackHost } from './address-policy.ts';
 
 /** Signature algorithms that the gate can check; symmetric ones and `none` are not among them (RFC 8725 section 3.2). */
-export const signingAlgorithms = [
+const signingAlgorithms = [
   'RS256',
   'RS384',
   'RS512',
@@ -17,8 +17,6 @@ export const signingAlgorithms = [
   'EdDSA',
   'Ed25519',
 ] as const;
-
-export type SigningAlgorithm = (typeof signingAlgorithms)[number];
 
 /** Parameters that carry the protocol: a static value for one of them would switch a protection off (RD-052). */
 const reservedParameters: ReadonlySet<string> = new Set([
