@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { HostPort } from '../core/scalars.ts';
+import type { AdminConfig } from './admin-config.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -38,7 +39,7 @@ const patience = 5000;
 /** Longer than any of our three targets. */
 const targetLimit = 256;
 
-export function createAdminServer(config: { readonly address: HostPort }, deps: AdminDeps): AdminServer {
+export function createAdminServer(config: AdminConfig, deps: AdminDeps): AdminServer {
   const server = createAdminListener(createPages(deps));
   return {
     listen: () => listen(server, config.address),

@@ -36,7 +36,7 @@ export function createAfterLogout(names: OwnCookieNames, random: RandomBytes): A
     begin(target) {
       const state = random(32).toString('base64url');
       const encoded = Buffer.from(target ?? '').toString('base64url');
-      const value = encoded.length > maximumLength ? state : `${state}.${encoded}`;
+      const value = encoded === '' || encoded.length > maximumLength ? state : `${state}.${encoded}`;
       return { state, setCookie: write(value, maximumAgeSeconds) };
     },
     recall(head) {

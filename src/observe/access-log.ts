@@ -21,7 +21,7 @@ export function createAccessLog(logger: Logger): Subscriber {
 }
 
 /** The line with its line feed. */
-export function accessLine(event: Events['request.finished'], time: string): string {
+function accessLine(event: Events['request.finished'], time: string): string {
   let line = `{"level":"info","time":"${time}","event":"request.finished","requestId":${word(event.requestId)}`;
   line += `,"client":${word(event.client)},"method":${word(event.method)}`;
   if (event.path !== null) line += `,"path":${quoteText(withoutQuery(event.path), pathLimit)}`;

@@ -33,7 +33,7 @@ const requestHeadersSchema = z.record(z.string(), z.string()).superRefine((heade
   }
 });
 
-export const routeSchema = z
+const routeSchema = z
   .strictObject({
     name: z
       .string()
