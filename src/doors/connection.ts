@@ -45,8 +45,12 @@ export class Connection {
 
   /** An exchange is over: the next in line, or the end. */
   release(exchange: GateExchange): void {
-    const index = this.exchanges.indexOf(exchange);
-    if (index >= 0) this.exchanges.splice(index, 1);
+    if (this.exchanges[0] === exchange) {
+      this.exchanges.shift();
+    } else {
+      const index = this.exchanges.indexOf(exchange);
+      if (index >= 0) this.exchanges.splice(index, 1);
+    }
     if (!this.closing || this.exchanges.length > 0) return;
     if (this.#lastRefusal === null) this.socket.destroySoon();
     else this.#answerRaw(this.#lastRefusal);

@@ -6,8 +6,8 @@ import type { Emit } from '../core/events.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { ReadBody, RequestHead } from '../core/request-head.ts';
 import type { Carrier } from '../upstreams/carrier.ts';
+import type { ActiveExchanges } from './active-exchanges.ts';
 import type { ClientAddress } from './client-address.ts';
-import type { GateExchange } from './exchange.ts';
 import type { FramingRules } from './framing.ts';
 import type { ListenConfig } from './listen-config.ts';
 
@@ -31,7 +31,7 @@ export interface Door {
   readonly clientAddress: ClientAddress;
   readonly nextId: () => string;
   /** Requests whose answer is not complete, upgraded connections among them. */
-  readonly active: Set<GateExchange>;
+  readonly active: ActiveExchanges;
   /** Set once a shutdown has begun: answers close their connection. */
   draining: boolean;
 }

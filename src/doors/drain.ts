@@ -20,7 +20,7 @@ export async function drain(
   const isDone = () => {
     // A connection that was answered with `keep-alive` just before is idle only now.
     server.closeIdleConnections();
-    return ![...door.active].some((exchange) => !(exchange instanceof SocketExchange));
+    return !door.active.snapshot().some((exchange) => !(exchange instanceof SocketExchange));
   };
   await poll(isDone, () => clock.monotonic() >= deadline - Math.min(maxReserveMs, limit / 4));
   await carrier.close(Math.max(0, deadline - clock.monotonic()));
@@ -29,7 +29,7 @@ export async function drain(
     () => clock.monotonic() >= deadline,
   );
   const drained = door.active.size === 0;
-  for (const exchange of door.active) exchange.connection.socket.destroy();
+  for (const exchange of door.active.snapshot()) exchange.connection.socket.destroy();
   server.closeAllConnections();
   await closed;
   return drained;

@@ -25,6 +25,8 @@ export abstract class GateExchange {
   forward: Forward | null = null;
   /** Why the door broke it off, if it did. */
   broken: SallyportError | null = null;
+  /** Its place among those that run; -1 when it is not among them. */
+  activeIndex = -1;
   /** Whether its end has been told. */
   settled = false;
   /** Whether its connection has nothing more to do with it. */

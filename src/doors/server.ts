@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemRandom } from '../core/clock.ts';
+import { ActiveExchanges } from './active-exchanges.ts';
 import { createHostCheck } from './allowed-hosts.ts';
 import { createClientAddress } from './client-address.ts';
 import { Connection, type Connections } from './connection.ts';
@@ -71,7 +72,7 @@ function createDoor(config: ListenConfig, deps: ServerDoorDeps): Door {
     },
     clientAddress: createClientAddress(compileNetworks(config.trustedProxies)),
     nextId: deps.requestIds ?? createRequestIds(systemRandom),
-    active: new Set(),
+    active: new ActiveExchanges(),
     draining: false,
   };
 }

@@ -10,7 +10,7 @@ import { refusals } from './refusals.ts';
 
 /** Looks at every exchange, `elapsedMs` after the last look. */
 export function sweep(door: Door, elapsedMs: number): void {
-  for (const exchange of door.active) {
+  for (const exchange of door.active.snapshot()) {
     if (exchange.released) continue;
     if (exchange.isReceiving) checkReceiving(exchange, elapsedMs);
     checkSending(exchange, elapsedMs);
