@@ -3,20 +3,10 @@ import assert from 'node:assert/strict';
 import { Agent, request } from 'node:http';
 import { test } from 'node:test';
 import { cookieOf, exampleRoutes, type Received, signInAs, startGate } from '../support/gate.ts';
+import { createSeededRandom } from '../support/seeded-random.ts';
 
 const people = 100;
 const duration = 9000;
-
-/** Reproducible noise (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 interface Person {
   readonly name: string;
@@ -66,7 +56,7 @@ test('FL-069, FL-062: 100 people with aborts, shared connections and tokens of t
   );
   const gate = await startGate({ config: { routes }, provider: { asks: true, ttl: { accessToken: 2 } } });
   const agent = new Agent({ keepAlive: true, maxSockets: 40 });
-  const random = createRandom(69);
+  const random = createSeededRandom(69);
   try {
     const crowd: Person[] = [];
     for (let index = 0; index < people; index++) {
