@@ -2,7 +2,7 @@
  * `POST logout` ends the session here, then at the provider (OpenID Connect RP-Initiated Logout 1.0). `GET logout`
  * only shows a page that posts, so that no link or picture of another site signs anybody out (RD-053).
  */
-import { noCookies, type Respond, type SetCookies } from '../core/decision.ts';
+import type { Respond, SetCookies } from '../core/decision.ts';
 import type { ReadBody, RequestHead } from '../core/request-head.ts';
 import { requestHeader } from '../core/request-head.ts';
 import type { Session } from '../core/session.ts';
@@ -70,9 +70,11 @@ async function endSession(context: EndpointContext, { head, session, target }: L
   // The record first: whatever fails after this, the session is over (LO-040).
   const cleared = [...(await context.sessions.end(session, 'logout')), context.bounces.clear()];
   const provider = context.providers.get(session.identity.provider);
-  const { refreshToken, idToken } = session.tokens;
+  const { refreshToken } = session.tokens;
   if (provider !== undefined && refreshToken !== null) void provider.revoke(refreshToken);
 
+  // What a script reads holds no token; then the provider asks the person, as it may (section 2 of the specification).
+  const idToken = isScript(head) ? null : session.tokens.idToken;
   const signedOut = ownUrl(context, context.config.paths.signedOut);
   const { state, setCookie } = context.afterLogout.begin(target);
   const atProvider =
@@ -96,6 +98,12 @@ async function withDeadline(url: Promise<string | null>): Promise<string | null>
   }
 }
 
+/** Whether a script waits for the answer, and may read it: it says so, or the browser does. */
+function isScript(head: RequestHead): boolean {
+  const mode = requestHeader(head, 'sec-fetch-mode');
+  return accepts(head, 'application/json') || (mode !== null && mode !== 'navigate');
+}
+
 /** A script gets the address to go to: it could not follow a redirect to another origin (RD-027). */
 function leave(
   head: RequestHead,
@@ -103,7 +111,7 @@ function leave(
   options: { readonly setCookies: SetCookies; readonly session: Session | null },
 ): Respond {
   const reason = 'logged-out';
-  return accepts(head, 'application/json')
+  return isScript(head)
     ? jsonAnswer({ location }, { ...options, reason, status: 200 })
     : redirectAnswer(location, { ...options, reason });
 }
@@ -130,7 +138,6 @@ function refuseOtherSite(context: EndpointContext, head: RequestHead): Respond {
       title: 'You are still signed in',
       text: 'Another site asked to sign you out, so nothing was done. Sign out from here if you want to.',
       reason: 'cross-site',
-      setCookies: noCookies,
     },
     { home: context.home },
   );

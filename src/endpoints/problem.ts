@@ -18,8 +18,6 @@ export interface Problem {
 export const sessionChallenge: readonly string[] = ['www-authenticate', 'Cookie realm="sallyport"'];
 
 export interface ProblemOptions {
-  /** For logs and metrics; the code itself when absent. */
-  readonly reason?: string;
   readonly setCookies?: SetCookies;
   /** `[name, value, …]` in lower case. */
   readonly headers?: readonly string[];
@@ -39,5 +37,5 @@ export function problemResponse(problem: Problem, options: ProblemOptions = {}):
     ...(requestId === null ? {} : { requestId }),
     ...(loginUrl === undefined ? {} : { loginUrl }),
   };
-  return problemAnswer(value, { ...options, status, reason: options.reason ?? code });
+  return problemAnswer(value, { ...options, status, reason: code });
 }

@@ -34,7 +34,8 @@ export async function revokeToken(
 
 export interface Goodbye {
   readonly clientId: string;
-  readonly idToken: string;
+  /** Null leaves the hint out. */
+  readonly idToken: string | null;
   readonly postLogoutRedirectUri: string;
   readonly state: string;
 }
@@ -47,6 +48,7 @@ export function createEndSessionUrl(metadata: Metadata, goodbye: Goodbye): strin
   url.searchParams.set('post_logout_redirect_uri', goodbye.postLogoutRedirectUri);
   url.searchParams.set('state', goodbye.state);
   const withoutHint = url.href;
+  if (goodbye.idToken === null) return withoutHint;
   url.searchParams.set('id_token_hint', goodbye.idToken);
   return url.href.length > maxUrl ? withoutHint : url.href;
 }

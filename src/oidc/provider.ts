@@ -47,9 +47,9 @@ export interface Provider {
   revoke(refreshToken: string): Promise<void>;
   /**
    * The RP-initiated logout URL (OpenID Connect RP-Initiated Logout 1.0), or null when there is no endpoint or no
-   * answer. The provider brings `state` back to `postLogoutRedirectUri`.
+   * answer. The provider brings `state` back to `postLogoutRedirectUri`. Without an ID token it asks the person.
    */
-  endSessionUrl(idToken: string, postLogoutRedirectUri: string, state: string): Promise<string | null>;
+  endSessionUrl(idToken: string | null, postLogoutRedirectUri: string, state: string): Promise<string | null>;
   /** Whether metadata is known and fresh enough to sign in; for readiness. */
   isReady(): boolean;
   close(): Promise<void>;

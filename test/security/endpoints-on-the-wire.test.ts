@@ -188,6 +188,20 @@ describe('a gate on a socket', () => {
     assert.equal((await agent.ask(`${gate.url}/api/x`, { headers: fetchHeaders })).status, 401, 'LO-048');
   });
 
+  test('LO-040: a script that signs out gets an address with no token in it, and the session is over', async () => {
+    for (const accept of ['application/json', '*/*']) {
+      const agent = await gate.signIn();
+      const headers = { ...fetchHeaders, accept };
+      const answer = await agent.ask(`${gate.url}/.auth/logout`, { method: 'POST', headers });
+      assert.equal(answer.status, 200);
+      const { location } = JSON.parse(answer.body);
+      assert.equal(new URL(location).origin, gate.provider.issuer);
+      assert.doesNotMatch(wholeOf(answer), /eyJ|id_token_hint/);
+      assert.match((await agent.ask(location)).body, /Sign out/, 'the provider asks the person instead');
+      assert.equal((await agent.ask(`${gate.url}/.auth/me`, { headers: fetchHeaders })).status, 401);
+    }
+  });
+
   test('SC-043: `me` tells another site nothing, and nobody a token', async () => {
     const agent = await gate.signIn();
     const me = `${gate.url}/.auth/me`;

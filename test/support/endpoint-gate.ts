@@ -40,7 +40,7 @@ export interface ScriptedProvider extends Provider {
   readonly asked: { secrets: LoginSecrets; parameters: LoginParameters }[];
   readonly redeemed: { answer: URLSearchParams; secrets: LoginSecrets }[];
   readonly revoked: string[];
-  readonly loggedOut: { idToken: string; postLogoutRedirectUri: string }[];
+  readonly loggedOut: { idToken: string | null; postLogoutRedirectUri: string }[];
   /** What the next calls do; replace to make the provider behave otherwise. */
   script: {
     authorize: () => Promise<void>;
