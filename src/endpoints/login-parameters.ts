@@ -2,9 +2,12 @@
 import type { LoginParameters } from '../oidc/provider.ts';
 import { single } from './form.ts';
 
-/** `prompt` (OpenID Connect Core section 3.1.2.1 and extensions) is a list of words. */
+/**
+ * `prompt` is `none` or a list (OpenID Connect Core section 3.1.2.1; `create` of Initiating User Registration 1.0). A
+ * word that the provider does not know would make it refuse a pushed request, which looks like a gate set up wrongly.
+ */
 const allowed: Readonly<Record<keyof LoginParameters, RegExp>> = {
-  prompt: /^[a-z_]+(?: [a-z_]+)*$/,
+  prompt: /^(?:none|(?:login|consent|select_account|create)(?: (?:login|consent|select_account|create))*)$/,
   login_hint: /^[^\p{C}]+$/u,
   ui_locales: /^[A-Za-z0-9]+(?:[- ][A-Za-z0-9]+)*$/,
 };
