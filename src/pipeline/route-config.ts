@@ -44,7 +44,7 @@ const routeSchema = z
       .optional()
       .describe('Names the route in logs and metrics; without it, the path does.'),
     path: pathSchema.describe(
-      'Which paths: literal segments, `*` for one segment, `:name` for one captured segment, and `/**` at the end for the prefix itself and everything below. A spelling that an application could take for a path with other rules (other case, `;`, needless encoding, a dot or slash at the end) is answered with 400.',
+      'Which paths: literal segments, `*` for one segment, `:name` for one captured segment, and `/**` at the end for the prefix itself and everything below. A spelling that an application could take for a path with stricter rules (other case, `;`, needless encoding, a dot or slash at the end) is answered with 400.',
     ),
     methods: z
       .array(methodSchema)

@@ -11,7 +11,7 @@ import { lenientReadings, readSegmentLeniently } from './lenient-path.ts';
 export type RouteLookup =
   | { readonly kind: 'match'; readonly match: RouteMatch }
   | { readonly kind: 'method-not-allowed'; readonly allow: readonly string[] }
-  /** Applications that read paths leniently would see another route with other access rules (RT-005, RT-008). */
+  /** Applications that read paths leniently would see another route with stricter rules (RT-005, RT-008). */
   | { readonly kind: 'ambiguous' }
   | { readonly kind: 'none' };
 
@@ -64,7 +64,7 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
       const found = candidates === null ? none : select(candidates, path, method);
       if (areFolded && !foldable.test(path)) return found;
       const isSafe = lenientReadings(path).every((reading) =>
-        sameRules(found, findNode(lenient, reading, 0), method),
+        isSafeReading(found, findNode(lenient, reading, 0), method),
       );
       return isSafe ? found : ambiguous;
     },
@@ -151,16 +151,24 @@ function allowedMethods(candidates: readonly CompiledRoute[]): string[] {
 }
 
 /**
- * Whether reading the path leniently leaves the rules as they are. A route that is spelled exactly so is meant: whoever
- * configures `/Admin` and `/admin` tells them apart.
+ * Whether no lenient reader of the path sees a rule that is stricter than the one it was judged by. A route that is
+ * spelled exactly so is meant: whoever configures `/Admin` and `/admin` tells them apart.
  */
-function sameRules(strict: RouteLookup, lenient: readonly CompiledRoute[] | null, method: string): boolean {
+function isSafeReading(
+  strict: RouteLookup,
+  lenient: readonly CompiledRoute[] | null,
+  method: string,
+): boolean {
   if (lenient === null) return true;
   const taking = lenient.map(({ route }) => route).filter((route) => takes(route, method));
   if (strict.kind !== 'match') return strict.kind !== 'none' && taking.length === 0;
   const { route } = strict.match;
   if (lenient.some((candidate) => candidate.route === route)) return true;
-  return (
-    taking.length > 0 && taking.every(({ access, csrf }) => access === route.access && csrf === route.csrf)
-  );
+  return taking.length > 0 && taking.every((other) => isAsStrict(route, other));
+}
+
+/** On a public route nothing is checked. */
+function isAsStrict(route: Route, other: Route): boolean {
+  if (other.access === 'public') return true;
+  return route.access !== 'public' && (route.csrf === 'header' || other.csrf === route.csrf);
 }

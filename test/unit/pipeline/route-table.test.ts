@@ -168,6 +168,18 @@ describe('what the routes of a configuration mean to a lenient application', () 
     assert.equal(nameOf(table, '/DOCS/x'), 'ambiguous');
   });
 
+  test('what is judged more strictly than any reading of it would be is served', () => {
+    const table = createRouteTable([
+      createRoute({ path: '/**' }),
+      createRoute({ path: '/public/**', access: 'public' }),
+      createRoute({ path: '/forms/**', csrf: 'header' }),
+      createRoute({ path: '/forms/plain/**' }),
+    ]);
+    assert.equal(nameOf(table, '/Public/Page'), '/**');
+    assert.equal(nameOf(table, '/forms/Plain/x'), '/forms/**');
+    assert.equal(nameOf(table, '/Forms/x'), 'ambiguous');
+  });
+
   test('captured segments and routes of other methods are read leniently as well', () => {
     const table = createRouteTable([
       createRoute({ path: '/**', access: 'public' }),
