@@ -104,7 +104,8 @@ test('FL-023, FL-020: the gate starts without the provider, serves what needs no
 });
 
 test('FL-040: SIGTERM finishes what runs, takes nothing new, and ends with 0', async (context) => {
-  const { gate, startProvider } = await prepare(context, { admin: { address: '127.0.0.1:0' } });
+  const adminPort = await freePort();
+  const { gate, startProvider } = await prepare(context, { admin: { address: `127.0.0.1:${adminPort}` } });
   await startProvider();
   await gate.start();
   const agent = await signInAtGate(gate.url);
@@ -114,6 +115,9 @@ test('FL-040: SIGTERM finishes what runs, takes nothing new, and ends with 0', a
   const ended = gate.stop();
   await waitUntil(() => gate.events('process.draining').length === 1);
   await assert.rejects(ask(`${gate.url}/public/x`), 'no new connection is taken');
+  const readiness = await ask(`http://127.0.0.1:${adminPort}/readyz`);
+  assert.equal(readiness.status, 503, 'and load balancers hear of it');
+  assert.equal(JSON.parse(readiness.body).checks.state, 'draining');
   for (const response of app.slow) response.end('finished');
   for (const answer of await Promise.all(running)) {
     assert.equal(answer.body, 'finished');
