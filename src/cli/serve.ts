@@ -6,6 +6,7 @@ import { type Command, exitCodes, type Terminal } from './command.ts';
 import { configHelp, configOption, findConfig, noConfig } from './find-config.ts';
 import { guardProcess } from './guard-process.ts';
 import { describeStartFailure } from './start-failure.ts';
+import { tuneHeap } from './tune-heap.ts';
 import { readVersion } from './version.ts';
 
 export const serveCommand: Command = {
@@ -38,6 +39,7 @@ Exit code 1: the configuration is not valid, or the gate could not start. 2: wro
 };
 
 async function serve(config: Config, terminal: Terminal): Promise<number> {
+  tuneHeap();
   const { createGate } = await import('../index.ts');
   const guard = guardProcess(terminal);
   try {

@@ -1,7 +1,7 @@
 /**
  * What runs right now, in no order. Not a `Set`: one that is added to and deleted from for every request is rebuilt all
- * the time, every discarded table points to the next one, and the garbage collector then carries whole generations of
- * finished requests along (measured: four times the time in garbage collection).
+ * the time, and each discarded table points to the next one, so that the garbage collector carries finished requests
+ * along (measured beside each other: 3 µs of CPU and more per request).
  */
 import type { GateExchange } from './exchange.ts';
 
