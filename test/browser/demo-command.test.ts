@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { signIn } from '../../bench/sign-in.ts';
-import { freePort } from './demo-fixture.ts';
+import { freePort } from '../support/free-port.ts';
 import { startPlainServer } from './plain-server.ts';
 
 const program = join(import.meta.dirname, '../../demo/main.ts');

@@ -1,19 +1,10 @@
 /** The demo on free ports with a data directory of its own: what the browser tests walk through. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type Demo, startDemo } from '../../demo/demo.ts';
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
+import { freePort } from '../support/free-port.ts';
 
 /** Started for one test and stopped at its end. `environment` is laid over the demo's configuration. */
 export async function startTestDemo(

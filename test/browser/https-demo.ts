@@ -8,7 +8,7 @@ import type { TestContext } from 'node:test';
 import { startApp } from '../../demo/app.ts';
 import { startProvider } from '../../demo/provider.ts';
 import { createGate, formatProblems, loadConfig } from '../../src/index.ts';
-import { freePort } from './demo-fixture.ts';
+import { freePort } from '../support/free-port.ts';
 
 /** For `localhost`, signed by itself; it is used nowhere else and protects nothing. */
 const tls = {

@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo, Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../support/free-port.ts';
 import {
   cookieOf,
   exampleConfig,
@@ -13,7 +14,6 @@ import {
   startExampleProvider,
   startGate,
 } from '../support/gate.ts';
-import { freePort } from '../support/gate-alone.ts';
 import { prepareGateProcess } from '../support/gate-process.ts';
 import { rawConnect, waitUntil } from '../support/raw.ts';
 import type { UserAgent } from '../support/user-agent.ts';

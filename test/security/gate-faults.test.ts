@@ -17,7 +17,8 @@ import {
   signToken,
   startEvilProvider,
 } from '../support/evil-provider.ts';
-import { freePort, type GateAlone, startGateAlone } from '../support/gate-alone.ts';
+import { freePort } from '../support/free-port.ts';
+import { type GateAlone, startGateAlone } from '../support/gate-alone.ts';
 import { rawConnect, rawSend, waitUntil } from '../support/raw.ts';
 import { type Answer, createUserAgent, fetchHeaders, type UserAgent } from '../support/user-agent.ts';
 

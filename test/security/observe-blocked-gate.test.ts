@@ -3,30 +3,16 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { freePort } from '../support/free-port.ts';
 
 const cli = join(import.meta.dirname, '../../src/cli/main.ts');
 
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
-}
-
 async function startGate(directory: string): Promise<{ child: ChildProcess; url: string; admin: string }> {
-  const [port, adminPort, nowhere] = await freePorts(3);
+  const [port, adminPort, nowhere] = [await freePort(), await freePort(), await freePort()];
   const file = join(directory, 'sallyport.json');
   const config = {
     publicUrl: `http://localhost:${port}`,

@@ -1,9 +1,9 @@
 /** The gate alone, in this process, over whatever application and provider a test brings. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createGate, formatProblems, type Gate, type GateOptions, parseConfig } from '../../src/index.ts';
+import { freePort } from './free-port.ts';
 
 export type LogLine = Readonly<Record<string, unknown>> & { readonly event: string };
 
@@ -30,16 +30,6 @@ export interface GateAloneSetup {
   readonly gate?: GateOptions;
   /** Kept when it ends; a folder of its own, removed at the end, when absent. */
   readonly dataDir?: string;
-}
-
-/** A port of loopback that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 export async function startGateAlone(setup: GateAloneSetup): Promise<GateAlone> {

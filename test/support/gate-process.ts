@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CliOptions, type CliProcess, type CliResult, runCli, startCli, until } from './cli.ts';
-import { freePort, type LogLine, parseLines } from './gate-alone.ts';
+import { freePort } from './free-port.ts';
+import { type LogLine, parseLines } from './gate-alone.ts';
 
 const command = ['serve', '--config', 'sallyport.json'];
 

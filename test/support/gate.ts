@@ -3,7 +3,8 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { GateOptions } from '../../src/index.ts';
-import { freePort, type GateAlone, startGateAlone } from './gate-alone.ts';
+import { freePort } from './free-port.ts';
+import { type GateAlone, startGateAlone } from './gate-alone.ts';
 import { type RealProvider, type RealProviderOptions, startRealProvider } from './real-provider.ts';
 import { signInAt } from './sign-in-at.ts';
 import { createUserAgent, type UserAgent } from './user-agent.ts';
