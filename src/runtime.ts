@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { createAdminServer, type Readiness } from './admin/admin-server.ts';
+import type { Warning } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { type Clock, type RandomBytes, systemClock, systemRandom } from './core/clock.ts';
 import { createEmit, type Emit } from './core/events.ts';
@@ -43,6 +44,8 @@ export interface GateOptions {
   readonly version?: string;
   readonly clock?: Clock;
   readonly random?: RandomBytes;
+  /** What the configuration check warned of; logged at start. */
+  readonly warnings?: readonly Warning[];
   /** Where log lines go; standard output when absent. */
   readonly logSink?: LogSink;
 }
@@ -130,6 +133,8 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
 
   return {
     async listen() {
+      for (const { path, message } of options.warnings ?? [])
+        emit('config.warned', { message: `${path} ${message}` });
       const adminAddress = (await admin?.listen()) ?? null;
       const address = await door.listen();
       state.phase = 'serving';

@@ -15,7 +15,7 @@ export function metricsPage(): string {
 # Metrics
 
 \`GET /metrics\` on the listener of \`admin.address\`, in the Prometheus exposition format. Every label has a bounded set of
-values. Besides these there are the usual ones of the process (\`process_…\`, \`nodejs_…\`).
+values.
 
 ${table(['Metric', 'Type', 'Labels', 'Meaning'], rows)}
 `;

@@ -1,6 +1,6 @@
 /** `sallyport serve`: runs the gate until it is told to stop. */
-import { formatProblems, formatWarnings } from '../config/problem.ts';
-import type { Config } from '../config/schema.ts';
+import type { LoadResult } from '../config/load.ts';
+import { formatProblems } from '../config/problem.ts';
 import { count } from './check.ts';
 import { type Command, exitCodes, type Terminal } from './command.ts';
 import { configHelp, configOption, findConfig, noConfig } from './find-config.ts';
@@ -29,21 +29,18 @@ Exit code 1: the configuration is not valid, or the gate could not start. 2: wro
       );
       return exitCodes.problem;
     }
-    if (result.warnings.length > 0) {
-      terminal.err(
-        `${label}: ${count(result.warnings.length, 'warning')}\n${formatWarnings(result.warnings)}\n`,
-      );
-    }
-    return serve(result.config, terminal);
+    return serve(result, terminal);
   },
 };
 
-async function serve(config: Config, terminal: Terminal): Promise<number> {
+type Loaded = Extract<LoadResult, { ok: true }>;
+
+async function serve({ config, warnings }: Loaded, terminal: Terminal): Promise<number> {
   tuneHeap();
   const { createGate } = await import('../index.ts');
   const guard = guardProcess(terminal);
   try {
-    const gate = createGate(config, { version: readVersion() });
+    const gate = createGate(config, { version: readVersion(), warnings });
     try {
       await gate.listen();
       return await guard.stopped;

@@ -21,6 +21,7 @@ export function crossCheck(data: Readonly<Record<string, unknown>>): readonly Fi
   return [
     ...checkPublicUrl(data),
     ...checkProviders(data),
+    ...checkResponseModes(data),
     ...checkClusterNames(data),
     ...checkRouteConflicts(data),
     ...checkEndpointPaths(data),
@@ -40,6 +41,24 @@ function checkPublicUrl({ publicUrl, dangerouslyAllowHttpPublicUrl }: Readonly<R
       `https://${url.host}`,
     ),
   ];
+}
+
+/** The login cookie of `form_post` has to come along with a POST of another site: `SameSite=None`, which needs https. */
+function checkResponseModes({ publicUrl, providers }: Readonly<Record<string, unknown>>) {
+  if (typeof publicUrl !== 'string' || !URL.canParse(publicUrl) || !isMapping(providers)) return [];
+  const url = new URL(publicUrl);
+  if (url.protocol === 'https:' || isLoopback(url.hostname)) return [];
+  return Object.entries(providers).flatMap(([name, provider]) =>
+    isMapping(provider) && provider.responseMode === 'form_post'
+      ? [
+          finding(
+            ['providers', name, 'responseMode'],
+            'cannot work over plain http: browsers keep its login cookie only from https and loopback',
+            'query',
+          ),
+        ]
+      : [],
+  );
 }
 
 function routesOf(data: Readonly<Record<string, unknown>>): readonly unknown[] {

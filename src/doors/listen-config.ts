@@ -7,6 +7,19 @@ import { address, duration, size } from '../core/scalars.ts';
 const network = () =>
   z.string().refine(isNetwork, 'is not a network: write an address or a CIDR, as 10.0.0.0/8');
 
+/** HTTP itself and TLS are not left to an application: what follows would pass every check of ours by. */
+const upgrade = () =>
+  z
+    .string()
+    .regex(
+      /^[a-z0-9!#$%&'*+.^_`|~-]+(?:\/[a-z0-9!#$%&'*+.^_`|~-]+)?$/,
+      'is not a protocol in lower case, as `websocket`',
+    )
+    .refine(
+      (protocol) => !/^(?:h2c?|https?|tls|connect-udp|connect-ip)(?:\/|$)/.test(protocol),
+      'cannot be let through',
+    );
+
 const count = (least: number) => z.int().min(least);
 
 const limitsSchema = z.strictObject({
@@ -61,10 +74,12 @@ export const listenSchema = z.strictObject({
     .default([])
     .describe('Hosts that are served besides the one of `publicUrl`; anything else is 421.'),
   upgrades: z
-    .array(z.literal('websocket'))
+    .array(upgrade())
     .readonly()
     .default(['websocket'])
-    .describe('Protocols that a client may change to. Others are served as plain requests.'),
+    .describe(
+      'Protocols that a client may change to (`Upgrade`), in lower case. Others are served as plain requests.',
+    ),
   limits: limitsSchema.prefault({}).describe('What the listener refuses to hold.'),
   timeouts: timeoutsSchema.prefault({}).describe('What the listener refuses to wait for.'),
 });

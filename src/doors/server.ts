@@ -182,6 +182,8 @@ function listenOn(server: Server<typeof DoorRequest, typeof DoorResponse>, addre
     server.once('error', onError);
     server.listen(address.port, address.host, () => {
       server.off('error', onError);
+      // A connection that could not be accepted (out of file descriptors) is no reason to stop (DL-040).
+      server.on('error', () => {});
       resolve();
     });
   });

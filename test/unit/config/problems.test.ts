@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import { formatProblems, type Problem } from '../../../src/config/problem.ts';
-import { configOf, problemsOf, validConfig, withRoute } from '../../support/configs.ts';
+import { complaints, configOf, problemsOf, validConfig, withRoute } from '../../support/configs.ts';
 
 interface Row {
   readonly title: string;
@@ -282,4 +282,26 @@ test('an endpoint can be renamed below the prefix or moved to a whole path', () 
   assert.equal(endpoints.paths.callback, '/oauth2/callback');
   assert.equal(endpoints.paths.me, '/_auth/whoami');
   assert.equal(endpoints.paths.login, '/_auth/login');
+});
+
+test('form_post is refused where browsers would not keep its login cookie', () => {
+  const provider = {
+    issuer: 'https://op.example.com',
+    clientId: 'app',
+    clientSecret: 'secret',
+    responseMode: 'form_post',
+  };
+  const over = (publicUrl: string) =>
+    complaints({
+      ...validConfig(),
+      publicUrl,
+      dangerouslyAllowHttpPublicUrl: true,
+      providers: { main: provider },
+    });
+  assert.match(
+    over('http://app.example.com').join(),
+    /^providers\.main\.responseMode: cannot work over plain http/,
+  );
+  assert.deepEqual(over('https://app.example.com'), []);
+  assert.deepEqual(over('http://localhost:8080'), []);
 });
