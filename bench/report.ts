@@ -1,5 +1,5 @@
 /** The outcome of a run: as a table for a terminal and as JSON for everything else. */
-import { cpus, loadavg, release, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import type { CandidateName } from './candidate.ts';
 import type { Results } from './compare.ts';
 import { type Figure, isMet } from './figure.ts';
@@ -23,7 +23,6 @@ export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGiB: number;
-  readonly kernel: string;
   /** Of the last minute, before the run: above 1, others were busy too. */
   readonly loadBefore: number;
 }
@@ -36,7 +35,6 @@ export function describeMachine(): Machine {
     cpu: all[0]?.model.trim() ?? 'unknown',
     cores: all.length,
     memoryGiB: Math.round(totalmem() / 1024 ** 3),
-    kernel: release(),
     loadBefore: Number((loadavg()[0] ?? 0).toFixed(2)),
   };
 }
