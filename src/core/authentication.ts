@@ -1,7 +1,5 @@
 /** What an authenticator found in a request head. A technical failure is neither of these: it throws. */
 import type { SetCookies } from './decision.ts';
-import type { MaybePromise } from './maybe-promise.ts';
-import type { RequestHead } from './request-head.ts';
 import type { Session } from './session.ts';
 
 export type Authentication =
@@ -10,6 +8,3 @@ export type Authentication =
   /** Something was presented that is not, or no longer, good. `setCookies` clears it. */
   | { readonly kind: 'rejected'; readonly reason: string; readonly setCookies: SetCookies }
   | { readonly kind: 'session'; readonly session: Session; readonly setCookies: SetCookies };
-
-/** Throws `SallyportError` with a 503 code when it cannot tell. */
-export type Authenticator = (head: RequestHead) => MaybePromise<Authentication>;
