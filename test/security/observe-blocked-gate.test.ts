@@ -25,6 +25,8 @@ async function startGate(directory: string): Promise<{ child: ChildProcess; url:
   writeFileSync(file, JSON.stringify(config));
   const child = spawn(process.execPath, [cli, 'serve', '--config', file], {
     stdio: ['ignore', 'pipe', 'ignore'],
+    // Its own environment: what the test runner sets is no configuration.
+    env: { PATH: process.env.PATH },
   });
   const admin = `http://127.0.0.1:${adminPort}`;
   const deadline = Date.now() + 20_000;
