@@ -62,6 +62,8 @@ export function isUpgrade(request: IncomingMessage, connection: Connection): boo
   const protocols: readonly string[] = connection.door.config.upgrades;
   return (
     request.method === 'GET' &&
+    // RFC 9110 section 7.8: in an HTTP/1.0 request the field is ignored.
+    request.httpVersionMinor === 1 &&
     protocols.includes((request.headers.upgrade ?? '').toLowerCase()) &&
     request.headers['content-length'] === undefined &&
     request.headers['transfer-encoding'] === undefined &&

@@ -115,6 +115,17 @@ test('HP-102: other protocols are served as plain requests without their fields'
   }
 });
 
+test('HP-102: in an HTTP/1.0 request an Upgrade is ignored (RFC 9110 section 7.8)', async () => {
+  const before = harness.carried.length;
+  const result = await harness.send(message('GET /ws HTTP/1.0', 'Host: app.test', ...handshake) + smuggled);
+  assert.deepEqual(
+    result.responses.map((response) => response.status),
+    [200],
+  );
+  assert.equal(result.closed, true);
+  assert.equal((harness.carried[before] as Carried).exchange.head.upgrade, null);
+});
+
 test('HP-102: an Upgrade that Connection does not name is dropped', async () => {
   const before = harness.carried.length;
   const result = await harness.send(get('/plain', 'Upgrade: websocket') + get('/next'), { responses: 2 });
