@@ -35,8 +35,9 @@ export class RequestBody extends Readable {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     const request = this.#request;
     request.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onBroken);
-    // What is left of it is the door's to read and throw away, within its limits, once the answer is out (HP-085).
-    if (!request.complete) request.pause();
+    // What is left of it is the door's to read and throw away, within its limits, once the answer is out (HP-085);
+    // it may be at it already.
+    if (!request.complete && request.listenerCount('data') === 0) request.pause();
     done(error);
   }
 
