@@ -9,13 +9,11 @@ import { Answer } from './answer.ts';
 import type { Exchange } from './carrier.ts';
 import type { CarrierContext } from './carrier-context.ts';
 import type { Cluster } from './cluster.ts';
+import { interimProblem } from './interim-answers.ts';
 import { RequestBody } from './request-body.ts';
 import type { ParsedHeaders } from './response-head.ts';
 import type { Target } from './target.ts';
 import { failureCause, isStaleConnection, type Stage, toUpstreamFailure } from './upstream-failure.ts';
-
-/** More interim answers (1xx) than this are an attack or a defect (DL-043). */
-const interimLimit = 16;
 
 /** What to send, the same for every attempt. */
 export interface Outgoing {
@@ -133,18 +131,11 @@ export class Carrying implements Dispatcher.DispatchHandler {
     this.#writeHead(status, headers);
   }
 
-  /** `103 Early Hints` and the like are not passed on: browsers differ, and nothing may be missed by it. */
   #countInterim(controller: Dispatcher.DispatchController): void {
     this.#interim += 1;
-    if (this.#interim > interimLimit) {
-      controller.abort(
-        new SallyportError('ERR_UPSTREAM_INVALID', 'too many interim answers', { detail: 'interim' }),
-      );
-    } else if (this.#elapsed() > this.#cluster.config.timeouts.responseHead) {
-      controller.abort(
-        new SallyportError('ERR_UPSTREAM_TIMEOUT', 'only interim answers', { detail: 'interim' }),
-      );
-    }
+    const { responseHead } = this.#cluster.config.timeouts;
+    const problem = interimProblem(this.#interim, this.#elapsed(), responseHead);
+    if (problem !== null) controller.abort(problem);
   }
 
   #writeHead(status: number, headers: ParsedHeaders): void {

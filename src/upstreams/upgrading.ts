@@ -12,6 +12,7 @@ import type { Exchange, UpgradeExchange } from './carrier.ts';
 import type { CarrierContext } from './carrier-context.ts';
 import { Carrying } from './carrying.ts';
 import type { Cluster } from './cluster.ts';
+import { interimProblem } from './interim-answers.ts';
 import type { ParsedHeaders } from './response-head.ts';
 import type { Target } from './target.ts';
 import { createTunnel } from './tunnel.ts';
@@ -25,11 +26,15 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   readonly #cluster: Cluster;
   readonly #startedAt: number;
   readonly #onClose = () => this.#clientLeft();
+  /** Who half-closes before the switch does not wait for one. */
+  readonly #onEnd = () => this.#exchange.socket.destroy();
   #headers: string[] = [];
   #target: Target | null = null;
   #attempts = 0;
   #controller: Dispatcher.DispatchController | null = null;
   #stage: Stage = 'connecting';
+  #queueTimer: NodeJS.Timeout | null = null;
+  #interim = 0;
   #upstreamMs: number | null = null;
   /** The response that is carried instead, when the application did not switch. */
   #plain: Carrying | null = null;
@@ -44,8 +49,9 @@ export class Upgrading implements Dispatcher.DispatchHandler {
     context.began();
     // The HTTP server has let go of this socket: an error without a listener would end the process.
     exchange.socket.on('error', () => undefined);
-    exchange.socket.on('close', this.#onClose);
+    exchange.socket.on('close', this.#onClose).on('end', this.#onEnd);
     if (exchange.socket.destroyed) this.#clientLeft();
+    else if (exchange.socket.readableEnded) this.#onEnd();
   }
 
   /** Asks the application to switch protocols. */
@@ -64,6 +70,7 @@ export class Upgrading implements Dispatcher.DispatchHandler {
     const outgoing = { method: head.method, headers: this.#headers, body: null };
     this.#target = target;
     this.#attempts += 1;
+    this.#waitForConnection();
     target.fresh().dispatch(this.#context.dispatchOptions(outgoing, target, head, this.#cluster), this);
   }
 
@@ -71,9 +78,24 @@ export class Upgrading implements Dispatcher.DispatchHandler {
     this.#fail(error);
   }
 
+  /** Handshakes that hang take up the connections that there are: those behind them do not wait for long either. */
+  #waitForConnection(): void {
+    const { queue, connect } = this.#cluster.config.timeouts;
+    this.#stopWaiting();
+    this.#queueTimer = setTimeout(() => {
+      const detail = 'queue';
+      this.#fail(new SallyportError('ERR_UPSTREAM_OVERLOADED', 'the time is over', { detail }), detail);
+    }, queue + connect).unref();
+  }
+
+  #stopWaiting(): void {
+    if (this.#queueTimer !== null) clearTimeout(this.#queueTimer);
+  }
+
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // Throwing takes the request out before a byte is written.
     if (this.#settled) throw new Error('the client left');
+    this.#stopWaiting();
     this.#controller = controller;
     this.#stage = 'sent';
   }
@@ -115,8 +137,7 @@ export class Upgrading implements Dispatcher.DispatchHandler {
       this.#fail(new SallyportError('ERR_UPSTREAM_INVALID', 'a field is none', { detail: 'field' }));
       return;
     }
-    this.#settled = true;
-    socket.off('close', this.#onClose);
+    this.#settle();
     socket.write(bytes);
     if (firstBytes.length > 0) upstream.write(firstBytes);
     this.#tunnel(upstream);
@@ -145,11 +166,20 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ParsedHeaders): void {
     if (this.#settled) return;
     if (this.#plain === null) {
-      // Interim answers before the final one are nothing to a handshake; more of them end at the response head timeout.
-      if (status < 200) return;
+      if (status < 200) {
+        this.#countInterim(controller);
+        return;
+      }
       this.#plain = this.#carryInstead(controller);
     }
     this.#plain.onResponseStart(controller, status, headers);
+  }
+
+  #countInterim(controller: Dispatcher.DispatchController): void {
+    this.#interim += 1;
+    const { responseHead } = this.#cluster.config.timeouts;
+    const problem = interimProblem(this.#interim, this.#elapsed(), responseHead);
+    if (problem !== null) controller.abort(problem);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -185,7 +215,9 @@ export class Upgrading implements Dispatcher.DispatchHandler {
     response.assignSocket(socket as Socket);
     // As the HTTP server does after a last response: what was written still goes out, then the connection is gone.
     response.on('finish', () => (socket as Socket).destroySoon());
-    socket.off('close', this.#onClose);
+    // Nobody else tells it: the HTTP server has taken its listeners off this socket.
+    socket.on('drain', () => response.emit('drain'));
+    socket.off('close', this.#onClose).off('end', this.#onEnd);
     const exchange: Exchange = {
       head,
       request,
@@ -202,15 +234,20 @@ export class Upgrading implements Dispatcher.DispatchHandler {
 
   #clientLeft(): void {
     if (this.#settled) return;
-    this.#settled = true;
+    this.#settle();
     this.#controller?.abort(new Error('the client left'));
     this.#finish(499, 0, 0, true);
   }
 
+  #settle(): void {
+    this.#settled = true;
+    this.#stopWaiting();
+    this.#exchange.socket.off('close', this.#onClose).off('end', this.#onEnd);
+  }
+
   #fail(error: SallyportError, cause: string = failureCause(error)): void {
     if (this.#settled) return;
-    this.#settled = true;
-    this.#exchange.socket.off('close', this.#onClose);
+    this.#settle();
     if (error.status >= 500) this.#report(error, cause);
     this.#context.ended();
     this.#exchange.fail(error, this.#upstreamMs);

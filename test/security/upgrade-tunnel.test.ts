@@ -327,3 +327,66 @@ test('either side may end the tunnel, and what it sent before arrives', async (t
   peer.destroy();
   await echo.waitIdle();
 });
+
+test('a large answer that does not switch arrives whole at a client that reads slowly', async (t) => {
+  const body = 'z'.repeat(8_000_000);
+  const echo = await withEcho(t, () => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  const door = await withDoor(t, { targets: [echo.url] });
+  const peer = await rawConnect(door.port);
+  peer.pause();
+  peer.write(handshake());
+  await echo.waitRequests(1);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  peer.resume();
+  await peer.waitClosed();
+  assert.equal(peer.responses()[0]?.body.length, body.length);
+  await waitUntil(() => door.carrier.inFlight() === 0);
+});
+
+for (const [title, everyMs, status] of [
+  ['come without end', 0, 502],
+  ['come slowly', 50, 504],
+] as const) {
+  test(`DL-043: interim answers to a handshake that ${title} are a ${status}`, async (t) => {
+    const echo = await withEcho(t, (_request, socket) => {
+      const timer = setInterval(() => socket.writable && socket.write('HTTP/1.1 103 Hints\r\n\r\n'), everyMs);
+      socket.on('close', () => clearInterval(timer));
+      return undefined;
+    });
+    const timeouts = { responseHead: '300ms' };
+    const door = await withDoor(t, { targets: [echo.url], cluster: { timeouts } });
+    assert.equal((await rawSend(door.port, handshake())).responses[0]?.status, status);
+    assert.equal(door.carrier.inFlight(), 0);
+    await echo.waitIdle();
+  });
+}
+
+test('a handshake waits only so long behind others that hang', async (t) => {
+  const echo = await withEcho(t, () => undefined);
+  const timeouts = { queue: '100ms', connect: '100ms' };
+  const door = await withDoor(t, { targets: [echo.url], cluster: { connections: 1, timeouts } });
+  const first = await rawConnect(door.port);
+  first.write(handshake());
+  await echo.waitRequests(1);
+  assert.equal((await rawSend(door.port, handshake())).responses[0]?.status, 503);
+  first.destroy();
+  await waitUntil(() => door.carrier.inFlight() === 0);
+  await echo.waitIdle();
+  assert.equal(echo.requests.length, 1);
+});
+
+for (const when of ['with it', 'while the application thinks']) {
+  test(`a client that half-closes ${when} has left the handshake`, async (t) => {
+    const echo = await withEcho(t, () => undefined);
+    const door = await withDoor(t, { targets: [echo.url] });
+    const peer = await rawConnect(door.port);
+    peer.write(handshake());
+    if (when !== 'with it') await echo.waitRequests(1);
+    peer.end();
+    await peer.waitClosed();
+    await waitUntil(() => door.outcomes.length === 1);
+    assert.equal(door.outcomes[0]?.aborted, true);
+    assert.equal(door.carrier.inFlight(), 0);
+    await echo.waitIdle();
+  });
+}
