@@ -8,6 +8,7 @@ import type { Warning } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { type Clock, type RandomBytes, systemClock, systemRandom } from './core/clock.ts';
 import { createEmit, type Emit } from './core/events.ts';
+import type { Route } from './core/route.ts';
 import type { HostPort } from './core/scalars.ts';
 import { assertSafeProcess } from './doors/safe-process.ts';
 import { createServerDoor, type ServerDoor } from './doors/server.ts';
@@ -36,8 +37,8 @@ import { createMemoryStore } from './stores/memory-store.ts';
 import { createObservedStore } from './stores/observed-store.ts';
 import { createSqliteStore } from './stores/sqlite-store.ts';
 import type { Store } from './stores/store.ts';
-import { createSweeper } from './stores/sweeper.ts';
-import { createCarrier } from './upstreams/create-carrier.ts';
+import { createSweeper, type Sweeper } from './stores/sweeper.ts';
+import { type Carrier, createCarrier } from './upstreams/create-carrier.ts';
 
 export interface GateOptions {
   /** Shown in logs, metrics and to nobody else. */
@@ -69,54 +70,29 @@ const logDeadline = 2000;
 /** Throws when the store or a key cannot be opened; nothing is left open then. */
 export function createGate(config: Config, options: GateOptions = {}): Gate {
   assertSafeProcess(process);
-  const clock = options.clock ?? systemClock;
-  const random = options.random ?? systemRandom;
-  const publicUrl = new URL(config.publicUrl);
   const state: GateState = { phase: 'starting', sessions: null, door: null };
   const observers = createObservers(config, options, state);
   const { emit } = observers;
-
-  const cookieNames = createCookieNames(config.session, publicUrl);
-  const store = createObservedStore(createStore(config, clock), { emit });
-  const sweeper = createSweeper(store);
-  const keyRing = openKeyRing(config, random, emit);
-  const providers = createProviders(config, { publicUrl, clock, random, emit });
-  const parts = { store, keyRing, cookieNames, publicUrl, clock, random, emit };
-  const sessions = createSessions(config.session, { ...parts, providers });
-  const transactions = createLoginTransactions(parts);
-  state.sessions = sessions;
-
-  const answers = createAnswers({ publicUrl, loginPath: config.endpoints.paths.login });
-  const routes = compileRoutes(config);
-  const endpoints = createOwnEndpoints(config, { ...parts, providers, sessions, transactions });
-  const decide = createDecide({
-    endpoints,
-    endpointPrefix: config.endpoints.prefix,
-    routes: createRouteTable(routes),
-    sessions,
-    answers,
-    publicUrl,
-    clock,
-  });
-  const carrier = createCarrier(config.clusters, {
-    publicUrl,
-    isOwnCookie: cookieNames.isOwn,
-    identityHeaders: [...new Set(routes.flatMap((route) => route.requestHeaders.map(({ name }) => name)))],
-    hold: sessions.hold,
-    bodyLimit: config.listen.limits.body,
+  const shared: SharedDeps = {
+    publicUrl: new URL(config.publicUrl),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
     emit,
-    clock,
-  });
+  };
+  const identity = createIdentityParts(config, shared);
+  const { store, sweeper, providers, sessions } = identity;
+  state.sessions = sessions;
+  const routes = compileRoutes(config);
+  const carrier = createGateCarrier(config, routes, { ...shared, ...identity });
   const door = createServerDoor(config.listen, {
-    publicUrl,
-    decide,
-    failure: answers.failure,
+    ...createDeciding(config, routes, { ...shared, ...identity }),
+    publicUrl: shared.publicUrl,
     carrier,
     emit,
-    clock,
+    clock: shared.clock,
   });
   state.door = door;
-  const readiness = createReadiness(state, store, { providers, clock });
+  const readiness = createReadiness(state, store, { providers, clock: shared.clock });
   const admin =
     config.admin === undefined
       ? null
@@ -216,15 +192,63 @@ function createProviders(config: Config, deps: SharedDeps): Providers {
   );
 }
 
-type OwnEndpointDeps = SharedDeps & {
+/** Who somebody is and for how long: everything behind `authenticate` and the own endpoints. */
+interface IdentityParts {
   readonly cookieNames: CookieNames;
+  readonly store: Store;
+  readonly sweeper: Sweeper;
   readonly providers: Providers;
   readonly sessions: Sessions;
   readonly transactions: LoginTransactions;
-};
+}
+
+type AllDeps = SharedDeps & IdentityParts;
+
+function createIdentityParts(config: Config, shared: SharedDeps): IdentityParts {
+  const cookieNames = createCookieNames(config.session, shared.publicUrl);
+  // What can fail comes first, the store last: nothing has to be closed then.
+  const keyRing = openKeyRing(config, shared.random, shared.emit);
+  const providers = createProviders(config, shared);
+  const store = createObservedStore(createStore(config, shared.clock), shared);
+  const parts = { ...shared, store, keyRing, cookieNames };
+  return {
+    cookieNames,
+    store,
+    sweeper: createSweeper(store),
+    providers,
+    sessions: createSessions(config.session, { ...parts, providers }),
+    transactions: createLoginTransactions(parts),
+  };
+}
+
+function createDeciding(config: Config, routes: readonly Route[], deps: AllDeps) {
+  const answers = createAnswers({ publicUrl: deps.publicUrl, loginPath: config.endpoints.paths.login });
+  const decide = createDecide({
+    endpoints: createOwnEndpoints(config, deps),
+    endpointPrefix: config.endpoints.prefix,
+    routes: createRouteTable(routes),
+    sessions: deps.sessions,
+    answers,
+    publicUrl: deps.publicUrl,
+    clock: deps.clock,
+  });
+  return { decide, failure: answers.failure };
+}
+
+function createGateCarrier(config: Config, routes: readonly Route[], deps: AllDeps): Carrier {
+  return createCarrier(config.clusters, {
+    publicUrl: deps.publicUrl,
+    isOwnCookie: deps.cookieNames.isOwn,
+    identityHeaders: [...new Set(routes.flatMap((route) => route.requestHeaders.map(({ name }) => name)))],
+    hold: deps.sessions.hold,
+    bodyLimit: config.listen.limits.body,
+    emit: deps.emit,
+    clock: deps.clock,
+  });
+}
 
 /** A gate with public routes alone needs no provider and has nobody to sign in. */
-function createOwnEndpoints(config: Config, deps: OwnEndpointDeps): EndpointTable {
+function createOwnEndpoints(config: Config, deps: AllDeps): EndpointTable {
   if (deps.providers.size === 0) return new Map();
   const { sameSite } = config.session.cookie;
   return createEndpoints(config.endpoints, {
