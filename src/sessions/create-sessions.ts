@@ -107,16 +107,24 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     return admission.live;
   };
 
-  const judge = (
-    found: LiveSession | string,
-    { slide, renew }: AuthenticateOptions,
-  ): MaybePromise<Authentication> => {
+  const judge = (found: LiveSession | string, options: AuthenticateOptions): MaybePromise<Authentication> => {
     if (typeof found === 'string') return rejected(found);
     const reason = limitReached(timesOf(found), limits, clock.now());
-    if (reason !== null) {
-      upkeep.discard(found.key, reason);
-      return rejected(reason);
-    }
+    if (reason === null) return attend(found, options);
+    if (reason === 'idle') return judgeIdle(found, options);
+    upkeep.discard(found.key, reason);
+    return rejected(reason);
+  };
+
+  const judgeIdle = async (live: LiveSession, options: AuthenticateOptions): Promise<Authentication> => {
+    await upkeep.expireIdle(live);
+    return live.ended === null ? attend(live, options) : rejected(live.ended);
+  };
+
+  const attend = (
+    found: LiveSession,
+    { slide, renew }: AuthenticateOptions,
+  ): MaybePromise<Authentication> => {
     if (renew === false) return found.answer;
     const waiting = upkeep.attend(found, slide);
     if (waiting === null) return found.answer;

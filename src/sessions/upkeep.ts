@@ -28,6 +28,8 @@ export interface Upkeep {
   changed(live: LiveSession): void;
   /** Writes the session back, soon and in the background. */
   persist(live: LiveSession): void;
+  /** Ends a session that was idle here for too long, unless another process has seen it in use since. Never rejects. */
+  expireIdle(live: LiveSession): Promise<void>;
   /** Ends a session that is over anyway, and removes its record if the store is there. */
   discard(key: string, reason: SessionEndReason): void;
   /** Waits for refreshes and writes that are under way, so that no rotated token is lost. */
@@ -131,6 +133,16 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
     void track(removeRecord(key));
   };
 
+  const expireIdle = async (live: LiveSession): Promise<void> => {
+    try {
+      if ((await writer.reread(live)) !== 'gone') changed(live);
+    } catch {
+      // The store cannot tell: what is known here counts.
+    }
+    if (live.ended === null && limitReached(timesOf(live), limits, clock.now()) !== null)
+      discard(live.key, 'idle');
+  };
+
   const removeRecord = async (key: string): Promise<void> => {
     try {
       await store.delete(key);
@@ -141,20 +153,18 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
 
   const look = (): void => {
     const now = clock.now();
-    for (const session of holds.sessions()) {
-      const reason = limitReached(timesOfHeld(session, now), limits, now);
-      if (reason !== null) discard(session.key, reason);
-    }
+    for (const session of holds.sessions()) lookAt(session, now);
     for (const live of unsaved) persist(live);
     endings.purge();
   };
 
   /** A connection that is held open is not activity: only requests move these times. */
-  const timesOfHeld = (session: Session, now: number) => {
+  const lookAt = (session: Session, now: number): void => {
     const live = cache.findByKey(session.key);
-    if (live === null) return session;
-    mendTimes(live, now);
-    return timesOf(live);
+    if (live !== null) mendTimes(live, now);
+    const reason = limitReached(live === null ? session : timesOf(live), limits, now);
+    if (reason === 'idle' && live !== null) void track(expireIdle(live));
+    else if (reason !== null) discard(session.key, reason);
   };
 
   const timer = setInterval(look, options.lookEvery);
@@ -164,6 +174,7 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
     touch,
     changed,
     persist,
+    expireIdle: (live) => track(expireIdle(live)),
     discard,
     attend(live, slide) {
       const now = clock.now();

@@ -23,6 +23,8 @@ test('SC-017: a session that was idle for a second less than the limit goes on, 
   for (let round = 0; round < 3; round += 1) {
     f.clock.advance(30 * minute - second);
     assert.ok(await f.sessionOf(cookie), `round ${round}`);
+    // Activity is written in the background.
+    await new Promise((resolve) => setImmediate(resolve));
   }
   f.clock.advance(30 * minute + second);
   const answer = await f.authenticate(cookie);
@@ -112,6 +114,26 @@ test('SC-021: a snapshot that was judged stays as it was when the session ends; 
   assert.equal(await f.sessionOf(cookie), null);
   assert.equal(JSON.stringify(judged), before);
   await f.sessions.close();
+});
+
+test('SC-017: a session that another process sees in use does not end as idle in this one', async () => {
+  const f = createSessionFixture({ config });
+  const { session, cookie } = await f.signIn('alice', longToken);
+  const told: string[] = [];
+  f.sessions.hold(session, (why) => told.push(why));
+  const other = restarted(f);
+  for (let i = 0; i < 8; i += 1) {
+    f.clock.advance(5 * minute);
+    assert.ok(await other.sessionOf(cookie));
+    // Activity is written in the background.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  assert.ok(await f.sessionOf(cookie));
+  assert.deepEqual(told, []);
+  f.clock.advance(31 * minute);
+  assert.equal(await other.sessionOf(cookie), null);
+  await until(() => told.length === 1);
+  await Promise.all([f.sessions.close(), other.sessions.close()]);
 });
 
 const endings: Readonly<
