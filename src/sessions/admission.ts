@@ -24,7 +24,7 @@ export function admit(
   deps: AdmissionDeps,
 ): Admission {
   const { cookie, key, stored } = found;
-  const opened = openRecord(stored.value, deps.keyRing, cookie.secret);
+  const opened = openRecord(stored.value, deps.keyRing, cookie);
   if (opened.kind !== 'opened') return { kind: 'refused', reason: opened.kind };
   const { record, stale } = opened;
   if (record.origin !== deps.origin) return { kind: 'refused', reason: 'other-origin' };

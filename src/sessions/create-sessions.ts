@@ -94,8 +94,8 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     const ended = endings.find(key);
     if (ended !== null) return ended;
     if (stored === null) return 'unknown';
-    const known = cache.findByKey(key);
-    if (known !== null && known.cookie.secret === cookie.secret) return known;
+    const known = cache.find(formatSessionCookie(cookie));
+    if (known !== null) return known;
     const admission = admit({ cookie, key, stored }, { keyRing, providers, origin, limits });
     if (admission.kind === 'refused') {
       if (admission.reason === 'malformed') upkeep.discard(key, 'unreadable');
@@ -170,7 +170,7 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
       const cookie = createSessionCookie(random);
       const key = sessionKey(cookie.id);
       const record = newRecord(provider, signedIn);
-      const sealed = sealRecord(record, keyRing, cookie.secret);
+      const sealed = sealRecord(record, keyRing, cookie);
       if (sealed.length > largestRecord) {
         throw new SallyportError('ERR_LOGIN_FAILED', 'claims and tokens are too large for a session', {
           detail: 'session-too-large',

@@ -1,9 +1,11 @@
 /**
- * The record of a session as it lies in the store: JSON with a format version, sealed under the key ring and the secret
- * of the browser's cookie. Whatever comes back is checked member by member: it may be of another release (SC-052).
+ * The record of a session as it lies in the store: JSON with a format version, sealed under the key ring and the whole
+ * of the browser's cookie: the secret, and the id, so that a record that was put in the place of another one opens for
+ * nobody. Whatever comes back is checked member by member: it may be of another release (SC-052).
  */
 import type { Claims, TokenSet } from '../core/identity.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
+import type { SessionCookie } from './session-cookie.ts';
 
 export interface SessionRecord {
   /** The public origin that it was made for; another one does not take it (SC-049). */
@@ -32,20 +34,24 @@ const formatVersion = 1;
 /** More than tokens and claims of any provider; what is larger is not read (FL-008). */
 export const largestRecord = 256 * 1024;
 
-export function sealRecord(record: SessionRecord, keyRing: KeyRing, secret: string): Buffer {
+export function sealRecord(record: SessionRecord, keyRing: KeyRing, cookie: SessionCookie): Buffer {
   const plaintext = Buffer.from(JSON.stringify({ v: formatVersion, ...record }), 'utf8');
-  return keyRing.seal('session-record', plaintext, Buffer.from(secret, 'base64url'));
+  return keyRing.seal('session-record', plaintext, saltOf(cookie));
 }
 
 /** Never throws. */
-export function openRecord(sealed: Uint8Array, keyRing: KeyRing, secret: string): OpenedRecord {
+export function openRecord(sealed: Uint8Array, keyRing: KeyRing, cookie: SessionCookie): OpenedRecord {
   if (sealed.length > largestRecord) return { kind: 'sealed' };
-  const opened = keyRing.open('session-record', sealed, Buffer.from(secret, 'base64url'));
+  const opened = keyRing.open('session-record', sealed, saltOf(cookie));
   if (opened === null) return { kind: 'sealed' };
   const value = parseJson(opened.plaintext.toString('utf8'));
   if (isObject(value) && typeof value.v === 'number' && value.v > formatVersion) return { kind: 'newer' };
   const record = readRecord(value);
   return record === null ? { kind: 'malformed' } : { kind: 'opened', record, stale: opened.stale };
+}
+
+function saltOf({ id, secret }: SessionCookie): Buffer {
+  return Buffer.concat([Buffer.from(id, 'base64url'), Buffer.from(secret, 'base64url')]);
 }
 
 function parseJson(text: string): unknown {

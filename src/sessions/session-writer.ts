@@ -32,7 +32,7 @@ export function createSessionWriter(deps: SessionWriterDeps): SessionWriter {
     for (let attempt = 0; attempt < attempts; attempt += 1) {
       if (live.ended !== null) return 'gone';
       const record = { ...live.record, lastSeenAt: live.lastSeenAt };
-      const sealed = sealRecord(record, keyRing, live.cookie.secret);
+      const sealed = sealRecord(record, keyRing, live.cookie);
       const until = recordExpiresAt(record, limits);
       const version = await store.compareAndSwap(live.key, live.saved.version, sealed, until);
       if (version !== null) {
@@ -75,7 +75,7 @@ function adopt(
   stored: StoredRecord,
   keyRing: KeyRing,
 ): 'same-tokens' | 'other-tokens' | 'gone' {
-  const opened = openRecord(stored.value, keyRing, live.cookie.secret);
+  const opened = openRecord(stored.value, keyRing, live.cookie);
   if (opened.kind !== 'opened') return 'gone';
   const { record } = opened;
   const same = sameTokens(record.tokens, live.saved.record.tokens);

@@ -1,7 +1,7 @@
 /** Attacks on the session cookie: fixation, confusion, replay after rotation, and reading the store. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createKeyRing } from '../../src/keys/create-key-ring.ts';
@@ -249,6 +249,32 @@ test('SC-051: store and key file together give neither tokens nor a cookie that 
   store.close();
 });
 
+test('SC-051: a record in the place of another one opens neither for its own browser nor for the other', async () => {
+  const f = createSessionFixture();
+  const alice = await f.signIn('alice');
+  const bob = await f.signIn('bob');
+  const stored = await f.store.get(alice.session.key);
+  assert.ok(stored !== null);
+  await f.store.set(bob.session.key, stored.value, stored.expiresAt);
+  const shared = { clock: f.clock, store: f.store, keyRing: f.keyRing, provider: f.provider };
+  const restarted = createSessionFixture(shared);
+  const [idOfBob] = bob.cookie.slice(name.length + 1).split('.');
+  const [, secretOfAlice] = alice.cookie.slice(name.length + 1).split('.');
+  assert.equal(await restarted.sessionOf(bob.cookie), null);
+  assert.equal(await restarted.sessionOf(`${name}=${idOfBob}.${secretOfAlice}`), null);
+  assert.equal((await restarted.sessionOf(alice.cookie))?.identity.subject, 'alice');
+  await Promise.all([f.sessions.close(), restarted.sessions.close()]);
+});
+
+test('DL-045: no code compares the secret of a session in a time that tells how much of it is right', () => {
+  const folder = new URL('../../src/sessions/', import.meta.url);
+  for (const file of readdirSync(folder)) {
+    const code = readFileSync(new URL(file, folder), 'utf8').replaceAll(/\bsecret [!=]== null/g, '');
+    assert.doesNotMatch(code, /\bsecret\)? *[!=]==|[!=]== *[\w.]*\bsecret\b/i, file);
+    assert.doesNotMatch(code, /\.(?:equals|compare|localeCompare)\([\w.]*secret/i, file);
+  }
+});
+
 const times = { tokensReceivedAt: 1, createdAt: 1, lastSeenAt: 1 };
 const tokens = { accessToken: 'a', accessTokenExpiresAt: 1, refreshToken: null, idToken: '', scope: '' };
 const whole = {
@@ -279,7 +305,7 @@ for (const [what, record] of Object.entries(malformed)) {
   test(`SC-052, FL-008: a record ${what} is no session; it is removed and counted`, async () => {
     const f = createSessionFixture();
     const [id, secret] = [random(), random()];
-    const sealed = sealRecord(record as never, f.keyRing, secret);
+    const sealed = sealRecord(record as never, f.keyRing, { id, secret });
     await f.store.set(sessionKey(id), sealed, f.clock.now() + 60_000);
     const answer = await f.authenticate(`${name}=${id}.${secret}`);
     assert.equal(answer.kind === 'rejected' && answer.reason, 'malformed');
@@ -293,7 +319,7 @@ for (const [what, record] of Object.entries(malformed)) {
 test('FL-042: a record of a newer release is no session here and stays for that release', async () => {
   const f = createSessionFixture();
   const [id, secret] = [random(), random()];
-  const sealed = sealRecord({ ...whole, v: 2 } as never, f.keyRing, secret);
+  const sealed = sealRecord({ ...whole, v: 2 } as never, f.keyRing, { id, secret });
   await f.store.set(sessionKey(id), sealed, f.clock.now() + 60_000);
   const answer = await f.authenticate(`${name}=${id}.${secret}`);
   assert.equal(answer.kind === 'rejected' && answer.reason, 'newer');
