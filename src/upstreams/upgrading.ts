@@ -215,9 +215,14 @@ export class Upgrading implements Dispatcher.DispatchHandler {
     response.assignSocket(socket as Socket);
     // As the HTTP server does after a last response: what was written still goes out, then the connection is gone.
     response.on('finish', () => (socket as Socket).destroySoon());
-    // Nobody else tells it: the HTTP server has taken its listeners off this socket.
-    socket.on('drain', () => response.emit('drain'));
     socket.off('close', this.#onClose).off('end', this.#onEnd);
+    // The HTTP server has taken its listeners off this socket: nobody else tells that it drained, or that the client
+    // left. What it still sends is read and dropped, or its end would never be seen behind it.
+    socket.on('drain', () => response.emit('drain'));
+    socket.on('end', () => {
+      if (!response.writableEnded) socket.destroy();
+    });
+    socket.resume();
     const exchange: Exchange = {
       head,
       request,

@@ -390,3 +390,23 @@ for (const when of ['with it', 'while the application thinks']) {
     await echo.waitIdle();
   });
 }
+
+for (const early of [0, 200_000]) {
+  test(`a client that leaves an event stream it got instead of a switch has left (${early} bytes unread)`, async (t) => {
+    const echo = await withEcho(
+      t,
+      () => 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: x\n\n',
+    );
+    const door = await withDoor(t, { targets: [echo.url], forward: signedIn });
+    const peer = await rawConnect(door.port);
+    peer.write(handshake() + 'x'.repeat(early));
+    await peer.waitFor((it) => it.text().includes('data: x'));
+    peer.end();
+    await waitUntil(() => door.outcomes.length === 1);
+    assert.equal(door.outcomes[0]?.aborted, true);
+    assert.equal(door.carrier.inFlight(), 0);
+    assert.equal(door.held(), 0);
+    await echo.waitIdle();
+    peer.destroy();
+  });
+}
