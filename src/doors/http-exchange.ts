@@ -97,7 +97,9 @@ export class HttpExchange extends GateExchange implements Exchange {
     const { socket } = this.connection;
     const isNext = this.connection.exchanges[0] === this;
     if (isNext && !this.response.headersSent && socket.writable) {
-      const answer = answerFailure(this.door, this.head, error);
+      const failure = answerFailure(this.door, this.head, error);
+      // The answer to HEAD ends with its head: a body would be read as the beginning of another answer.
+      const answer = this.head.method === 'HEAD' ? { ...failure, body: '' } : failure;
       const date = new Date(this.door.deps.clock.now());
       socket.end(formatRawAnswer(answer, this.head.id, date), () => socket.destroy());
     } else {

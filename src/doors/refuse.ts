@@ -51,6 +51,12 @@ export function answerOptions(
     route: null,
     session: null,
   };
+  const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+  if (length !== undefined || coding !== undefined) {
+    // A body that nobody reads is a body that nobody watches: it could come for hours (DL-003).
+    connection.closing = true;
+    response.shouldKeepAlive = false;
+  }
   response.writeHead(answer.status, answerHeaders(answer, id));
   response.end();
   emitRefused(connection, { id, request, answer, word: null });

@@ -41,6 +41,29 @@ describe('limits of the listener', { concurrency: 6 }, () => {
     );
   });
 
+  for (const framing of ['Content-Length: 3000000', 'Transfer-Encoding: chunked']) {
+    test(`DL-003: a body behind OPTIONS * holds no connection (${framing})`, async () => {
+      await using harness = await startDoor(quick);
+      const [answer] = await drip(
+        harness.port,
+        message('OPTIONS * HTTP/1.1', 'Host: app.test', framing),
+        'a',
+        20,
+      );
+      assert.equal(answer?.status, 204);
+      assert.equal(answer?.header('connection'), 'close');
+    });
+  }
+
+  test('DL-003: the answer to a HEAD whose body does not come has no body either', async () => {
+    await using harness = await startDoor({ ...quick, carry: () => {} });
+    const bytes = message('HEAD /a HTTP/1.1', 'Host: app.test', 'Content-Length: 3');
+    const { responses, text, closed } = await harness.send(bytes, { methods: ['HEAD'] });
+    assert.equal(responses[0]?.status, 408);
+    assert.match(text, /\r\n\r\n$/);
+    assert.equal(closed, true);
+  });
+
   test('DL-002: a connection that says nothing, or only empty lines, is closed', async () => {
     await using harness = await startDoor(quick);
     const [silent, dripping] = await Promise.all([harness.send(''), drip(harness.port, '', '\r\n', 20)]);
