@@ -1,7 +1,7 @@
 /** What every exchange of a carrier shares. */
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../core/clock.ts';
-import type { Emit } from '../core/events.ts';
+import type { ErrorCode } from '../core/errors.ts';
 import type { RequestHead } from '../core/request-head.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import type { Outgoing } from './carrying.ts';
@@ -12,12 +12,13 @@ import { upstreamPath } from './upstream-path.ts';
 
 export interface CarrierContext {
   readonly clock: Clock;
-  readonly emit: Emit;
   readonly hold: Sessions['hold'];
   readonly buildResponseHead: BuildResponseHead;
   /** An exchange began, and ended. */
   began(): void;
   ended(): void;
+  /** An exchange with this cluster failed, and not by the client's doing. */
+  failed(requestId: string, cluster: string, why: { readonly code: ErrorCode; readonly cause: string }): void;
   /** Registers what would not end by itself; `end` is called at shutdown. Call the answer to let go. */
   longLived(end: () => void): () => void;
   dispatchOptions(

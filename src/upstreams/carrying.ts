@@ -202,7 +202,8 @@ export class Carrying implements Dispatcher.DispatchHandler {
 
   #fail(error: SallyportError, cause: string = failureCause(error)): void {
     if (this.#settled) return;
-    if (error.status >= 500) this.#report(error, cause);
+    if (error.status >= 500)
+      this.#context.failed(this.#exchange.head.id, this.#cluster.name, { code: error.code, cause });
     if (this.#answer.begun) {
       this.#breakOff(error);
       return;
@@ -257,15 +258,6 @@ export class Carrying implements Dispatcher.DispatchHandler {
     if (this.#target === null) return;
     this.#target.active -= 1;
     this.#target = null;
-  }
-
-  #report(error: SallyportError, cause: string): void {
-    this.#context.emit('upstream.failed', {
-      requestId: this.#exchange.head.id,
-      cluster: this.#cluster.name,
-      code: error.code,
-      cause,
-    });
   }
 
   #elapsed(): number {

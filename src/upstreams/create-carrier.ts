@@ -49,7 +49,6 @@ export function createCarrier(clusters: Clusters, deps: CarrierDeps): Carrier {
   let closed: Promise<void> | null = null;
   const context: CarrierContext = {
     clock: deps.clock,
-    emit: deps.emit,
     hold: deps.hold,
     buildResponseHead: createResponseHead(deps),
     dispatchOptions,
@@ -58,6 +57,9 @@ export function createCarrier(clusters: Clusters, deps: CarrierDeps): Carrier {
     },
     ended() {
       inFlight -= 1;
+    },
+    failed(requestId, cluster, { code, cause }) {
+      deps.emit('upstream.failed', { requestId, cluster, code, cause });
     },
     longLived(end) {
       longLived.add(end);

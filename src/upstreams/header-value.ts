@@ -11,7 +11,7 @@ import type { Claims } from '../core/identity.ts';
 import type { HeaderTemplate } from '../core/route.ts';
 
 /** Longest value in bytes; a longer one is left out, as an application could not take it. */
-export const longestValue = 4096;
+const longestValue = 4096;
 
 export interface TemplateSources {
   readonly claims: Claims | null;

@@ -253,7 +253,8 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   #fail(error: SallyportError, cause: string = failureCause(error)): void {
     if (this.#settled) return;
     this.#settle();
-    if (error.status >= 500) this.#report(error, cause);
+    if (error.status >= 500)
+      this.#context.failed(this.#exchange.head.id, this.#cluster.name, { code: error.code, cause });
     this.#context.ended();
     this.#exchange.fail(error, this.#upstreamMs);
   }
@@ -261,15 +262,6 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   #finish(status: number, bytesIn: number, bytesOut: number, aborted: boolean): void {
     this.#context.ended();
     this.#exchange.finish({ status, upstreamMs: this.#upstreamMs, bytesIn, bytesOut, error: null, aborted });
-  }
-
-  #report(error: SallyportError, cause: string): void {
-    this.#context.emit('upstream.failed', {
-      requestId: this.#exchange.head.id,
-      cluster: this.#cluster.name,
-      code: error.code,
-      cause,
-    });
   }
 
   #elapsed(): number {
