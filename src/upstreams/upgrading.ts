@@ -144,7 +144,7 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   }
 
   #tunnel(upstream: Duplex): void {
-    const { head, socket } = this.#exchange;
+    const { head, socket, firstBytes } = this.#exchange;
     const { session } = this.#forward;
     let letGo: (() => void) | null = null;
     let forget: (() => void) | null = null;
@@ -156,7 +156,7 @@ export class Upgrading implements Dispatcher.DispatchHandler {
       onClosed: (bytes) => {
         letGo?.();
         forget?.();
-        this.#finish(101, bytes.in, bytes.out, false);
+        this.#finish(101, firstBytes.length + bytes.in, bytes.out, false);
       },
     });
     forget = this.#context.longLived(() => tunnel.end(1001));

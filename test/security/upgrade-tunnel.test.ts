@@ -125,7 +125,7 @@ test('HP-100, HP-070: the handshake goes through the same rules as any request',
   peer.destroy();
 });
 
-test('bytes sent with the handshake are not lost', async (t) => {
+test('bytes sent with the handshake are neither lost nor left out of the count', async (t) => {
   const echo = await withEcho(t, () => switching());
   const door = await withDoor(t, { targets: [echo.url] });
   const peer = await rawConnect(door.port);
@@ -133,6 +133,8 @@ test('bytes sent with the handshake are not lost', async (t) => {
   await peer.waitFor((it) => it.text().endsWith('\r\n\r\nearly'));
   peer.destroy();
   await echo.waitIdle();
+  await waitUntil(() => door.outcomes.length === 1);
+  assert.equal(door.outcomes[0]?.bytesIn, 'early'.length);
 });
 
 test('our cookies travel with the switch, and cookies of ours set by the application do not', async (t) => {
