@@ -53,6 +53,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Packages that only some folders may touch. A package that is not listed may be imported by nobody. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   'openid-client': ['oidc'],
+  '@redis/client': ['stores'],
   jose: ['oidc'],
   undici: ['oidc', 'upstreams'],
   zod: [

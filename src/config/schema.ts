@@ -30,6 +30,18 @@ export const configSchema = z.strictObject({
     .min(1)
     .default('./data')
     .describe('Where the session database and generated keys are kept. Relative to the configuration file.'),
+  workers: z
+    .union([z.literal('auto'), z.int().min(1).max(256)])
+    .default(1)
+    .describe(
+      'How many processes serve on this machine, on one port. `auto`: one for each processor that this process may use.',
+    ),
+  fleet: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Says that this gate is one of several behind a load balancer: whatever only works on one machine is refused then.',
+    ),
   admin: adminSchema.optional().describe('The listener for operators; without it, there is none.'),
   providers: z
     .record(name, providerSchema)

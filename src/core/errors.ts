@@ -118,6 +118,11 @@ export const errorTable = {
     title: 'Signing in goes round in circles',
     help: 'Three sign-ins in a row did not lead to a session: the browser drops the cookie, or the store loses sessions. Check `publicUrl`, https and `session.cookie`.',
   },
+  ERR_LOGOUT_TOKEN: {
+    status: 400,
+    title: 'The logout was refused',
+    help: 'A logout that the provider sent did not pass the checks; the audit event names the check. No session was ended.',
+  },
   ERR_UPSTREAM_UNREACHABLE: {
     status: 502,
     title: 'The application cannot be reached',

@@ -3,6 +3,7 @@
  * token, a code, a cookie, a query or another secret. The reference page is made from `eventTable`.
  */
 import type { ErrorCode } from './errors.ts';
+import type { SessionEndReason } from './session.ts';
 
 export interface Events {
   'request.finished': {
@@ -52,8 +53,35 @@ export interface Events {
   };
   'session.ended': {
     readonly session: string;
-    readonly reason: 'logout' | 'idle' | 'absolute' | 'refresh-rejected' | 'replaced' | 'unreadable';
+    readonly reason: SessionEndReason;
   };
+  'sessions.ended': {
+    readonly reason: SessionEndReason;
+    /** Null when sessions of several providers may be among them. */
+    readonly provider: string | null;
+    /** Null when nobody can tell: sessions in cookies. */
+    readonly count: number | null;
+  };
+  'logout.received': {
+    readonly channel: 'back' | 'front';
+    readonly provider: string | null;
+    readonly outcome: 'accepted' | 'refused' | 'failed';
+    /** Which check refused it, as a stable word. */
+    readonly detail: string | null;
+    readonly client: string;
+  };
+  'record.discarded': { readonly reason: string };
+  'key.old-used': {
+    readonly ring: 'cookies' | 'tokens';
+    /** Id of the key, as `sallyport keys list` shows it. */
+    readonly key: string;
+  };
+  'keys.reloaded': {
+    readonly ring: 'cookies' | 'tokens';
+    /** Ids, the one that seals first. */
+    readonly keys: readonly string[];
+  };
+  'keys.reload-failed': { readonly ring: 'cookies' | 'tokens'; readonly reason: string };
   'token.revoked': { readonly provider: string; readonly outcome: 'revoked' | 'unsupported' | 'failed' };
   'provider.called': {
     readonly provider: string;
@@ -68,6 +96,9 @@ export interface Events {
   };
   'key.skipped': { readonly provider: string; readonly reason: string };
   'store.failed': { readonly operation: string; readonly reason: string };
+  /** Changes by other processes may be missed from now on. */
+  'store.lost': { readonly reason: string };
+  'store.regained': { readonly durationMs: number };
   'upstream.failed': {
     readonly requestId: string;
     readonly cluster: string;
@@ -121,6 +152,36 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
     help: 'A renewal failed. `invalid-grant` ended the session.',
   },
   'session.ended': { level: 'info', audit: true, help: 'A session ended, and why.' },
+  'sessions.ended': {
+    level: 'info',
+    audit: true,
+    help: 'Sessions were ended together: by a logout at the provider, by an operator, or by the person.',
+  },
+  'logout.received': {
+    level: 'info',
+    audit: true,
+    help: 'The provider told of a logout; `detail` names the check that refused it.',
+  },
+  'record.discarded': {
+    level: 'warn',
+    audit: false,
+    help: 'A record in the store is no session of this gate: it was removed.',
+  },
+  'key.old-used': {
+    level: 'debug',
+    audit: false,
+    help: 'Something was opened with a key that is not the first of its ring. When this ends, the key can go.',
+  },
+  'keys.reloaded': {
+    level: 'info',
+    audit: true,
+    help: 'A key file has changed and its keys are in use.',
+  },
+  'keys.reload-failed': {
+    level: 'error',
+    audit: false,
+    help: 'A key file has changed and cannot be used; the keys of before stay in use.',
+  },
   'token.revoked': {
     level: 'debug',
     audit: true,
@@ -146,6 +207,12 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
     audit: false,
     help: 'The session store failed; requests with a session get 503.',
   },
+  'store.lost': {
+    level: 'warn',
+    audit: false,
+    help: 'The store no longer tells of changes: sessions are read again with each request until it does.',
+  },
+  'store.regained': { level: 'info', audit: false, help: 'The store tells of changes again.' },
   'upstream.failed': {
     level: 'warn',
     audit: false,

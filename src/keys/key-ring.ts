@@ -1,7 +1,7 @@
 /** The key ring as the rest of the product sees it: seals and opens for a purpose. Made by `createKeyRing`. */
 
 /** What a sealed artefact is for. It is authenticated, so that one kind can never be read as another. */
-export type Purpose = 'session-record' | 'login-transaction';
+export type Purpose = 'session-record' | 'session-label' | 'session-cookie' | 'login-transaction';
 
 export interface Opened {
   readonly plaintext: Buffer;
@@ -17,4 +17,19 @@ export interface KeyRing {
   seal(purpose: Purpose, plaintext: Uint8Array, secret?: Uint8Array): Buffer;
   /** Null when no key of the ring opens it for this purpose: truncated, tampered with, foreign or retired. Never throws. */
   open(purpose: Purpose, sealed: Uint8Array, secret?: Uint8Array): Opened | null;
+}
+
+/**
+ * Two rings, so that a key for cookies can be given to those who terminate them and one for tokens kept closer.
+ * Both change in place when a key file does.
+ */
+export interface KeyRings {
+  /** Seals what the browser holds: login transactions, and sessions of `session.store: cookie`. */
+  readonly cookies: KeyRing;
+  /** Seals what the store holds: sessions with their tokens, and their labels. */
+  readonly tokens: KeyRing;
+  /** Called whenever a ring has lost a key: what was opened with it must be opened again, or be refused. */
+  onRetired(listener: () => void): void;
+  /** Stops looking at key files. */
+  close(): void;
 }

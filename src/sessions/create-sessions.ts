@@ -9,6 +9,7 @@ import { SallyportError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { RequestHead } from '../core/request-head.ts';
+import type { SessionEndReason } from '../core/session.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { Providers, SignedIn } from '../oidc/provider.ts';
 import type { Store, StoredRecord } from '../stores/store.ts';
@@ -31,7 +32,7 @@ import {
   sessionLogId,
 } from './session-cookie.ts';
 import { largestRecord, type SessionRecord, sealRecord } from './session-record.ts';
-import type { AuthenticateOptions, SessionEndReason, Sessions } from './sessions.ts';
+import type { AuthenticateOptions, Sessions } from './sessions.ts';
 import { serializeSetCookie } from './set-cookie.ts';
 import { createUpkeep } from './upkeep.ts';
 
@@ -176,7 +177,7 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
           detail: 'session-too-large',
         });
       }
-      const version = await store.set(key, sealed, recordExpiresAt(record, limits));
+      const version = await store.set(key, { value: sealed, expiresAt: recordExpiresAt(record, limits) });
       const names = { cookie, key, logId: sessionLogId(key), provider: knownProvider(provider) };
       const live = createLiveSession(names, { version, record }, limits);
       cache.add(live);

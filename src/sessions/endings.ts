@@ -4,10 +4,10 @@
  */
 import type { Clock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
+import type { SessionEndReason } from '../core/session.ts';
 import type { Holds } from './holds.ts';
 import type { SessionCache } from './session-cache.ts';
 import { sessionLogId } from './session-cookie.ts';
-import type { SessionEndReason } from './sessions.ts';
 
 export interface Endings {
   /** Ends the session of `key` here and tells of it. */

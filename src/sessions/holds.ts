@@ -1,6 +1,5 @@
 /** What holds on to sessions: WebSockets, event streams. Told once, soon after the session ends. */
-import type { Session } from '../core/session.ts';
-import type { SessionEndReason } from './sessions.ts';
+import type { Session, SessionEndReason } from '../core/session.ts';
 
 type OnEnd = (reason: SessionEndReason) => void;
 

@@ -5,11 +5,11 @@
 import type { Authentication } from '../core/authentication.ts';
 import { noCookies } from '../core/decision.ts';
 import type { SallyportError } from '../core/errors.ts';
+import type { SessionEndReason } from '../core/session.ts';
 import type { Provider } from '../oidc/provider.ts';
 import { expiresAt, type Limits, type SessionTimes } from './limits.ts';
 import type { SessionCookie } from './session-cookie.ts';
 import type { SessionRecord } from './session-record.ts';
-import type { SessionEndReason } from './sessions.ts';
 
 /** The clock may go back by so much (NTP, skew between nodes) before a time in the future counts as wrong. */
 const clockTolerance = 60_000;

@@ -84,8 +84,11 @@ export function createLoginTransactions(deps: LoginTransactionsDeps): LoginTrans
       if (transaction === null) return { transaction: null, setCookies };
       // As long as the cookie could be shown again, and a little longer.
       const until = transaction.startedAt + lifetime + clockTolerance;
-      const first = await store.addIfAbsent(markPrefix + digest.toString('base64url'), mark, until);
-      return { transaction: first ? transaction : null, setCookies };
+      const first = await store.addIfAbsent(markPrefix + digest.toString('base64url'), {
+        value: mark,
+        expiresAt: until,
+      });
+      return { transaction: first === null ? null : transaction, setCookies };
     },
   };
 

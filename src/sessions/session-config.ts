@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { duration } from '../core/scalars.ts';
 import { sealingKeySchema } from '../keys/key-config.ts';
+import { redisSchema } from '../stores/redis-config.ts';
 
 /** Chromium keeps no cookie longer (RFC 6265bis section 5.5); a session that outlives it would be a mistake. */
 const longestSession = 400 * 86_400_000;
@@ -37,9 +38,23 @@ const refreshSchema = z.strictObject({
 export const sessionSchema = z
   .strictObject({
     store: z
-      .enum(['sqlite', 'memory'])
+      .union([z.enum(['sqlite', 'memory', 'cookie']), z.strictObject({ redis: redisSchema })])
       .default('sqlite')
-      .describe('`sqlite`: a file in `dataDir`, sessions survive a restart. `memory`: they do not.'),
+      .describe(
+        '`sqlite`: a file in `dataDir`, for one machine. `{ redis: … }`: Redis or Valkey, for a fleet. `cookie`: the whole session, sealed, in cookies of the browser; no store at all. `memory`: one process, and a restart signs everybody out.',
+      ),
+    denyList: z
+      .union([z.enum(['sqlite']), z.strictObject({ redis: redisSchema })])
+      .optional()
+      .describe(
+        'With `store: cookie` only: where ended sessions are noted, so that a copy of their cookies is refused and logouts at the provider and by operators work. Without it a session ends with its cookies, and a copy lives on until `absoluteTimeout`.',
+      ),
+    maxPerPerson: z
+      .int()
+      .min(1)
+      .max(1000)
+      .optional()
+      .describe('Most sessions of one person at a time: with one more, the oldest ends. Absent: no limit.'),
     idleTimeout: duration()
       .refine((value) => value >= 1000, 'must be at least 1s')
       .prefault('30m')

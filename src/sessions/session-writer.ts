@@ -34,7 +34,10 @@ export function createSessionWriter(deps: SessionWriterDeps): SessionWriter {
       const record = { ...live.record, lastSeenAt: live.lastSeenAt };
       const sealed = sealRecord(record, keyRing, live.cookie);
       const until = recordExpiresAt(record, limits);
-      const version = await store.compareAndSwap(live.key, live.saved.version, sealed, until);
+      const version = await store.compareAndSwap(live.key, live.saved.version, {
+        value: sealed,
+        expiresAt: until,
+      });
       if (version !== null) {
         live.saved = { version, record };
         return 'saved';

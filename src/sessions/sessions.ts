@@ -3,16 +3,9 @@ import type { Authentication } from '../core/authentication.ts';
 import type { SetCookies } from '../core/decision.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { RequestHead } from '../core/request-head.ts';
-import type { Session } from '../core/session.ts';
+import type { Session, SessionEndReason } from '../core/session.ts';
 import type { SignedIn } from '../oidc/provider.ts';
-
-export type SessionEndReason =
-  | 'logout'
-  | 'idle'
-  | 'absolute'
-  | 'refresh-rejected'
-  | 'replaced'
-  | 'unreadable';
+import type { SessionDirectory } from './session-directory.ts';
 
 export interface AuthenticateOptions {
   /** False leaves the idle limit alone. */
@@ -28,11 +21,16 @@ export interface Sessions {
    * expired and could not be renewed.
    */
   authenticate(head: RequestHead, options?: AuthenticateOptions): MaybePromise<Authentication>;
-  /** Begins a session under a new id and ends the one that the browser came with (SC-001, SC-002). */
+  /**
+   * Begins a session under a new id and ends the one that the browser came with (SC-001, SC-002). `startedAt` is when
+   * the login was begun (Unix time in milliseconds, now when absent): a logout that the provider has told of since then
+   * wins, and this fails with `ERR_LOGIN_EXPIRED` (LO-024).
+   */
   begin(
     head: RequestHead,
     provider: string,
     signedIn: SignedIn,
+    startedAt?: number,
   ): Promise<{ session: Session; setCookies: SetCookies }>;
   /** Ends a session: the record goes first, then everything that holds on to it. `setCookies` clears the browser. */
   end(session: Session, reason: SessionEndReason): Promise<SetCookies>;
@@ -40,11 +38,14 @@ export interface Sessions {
   clearCookies(): SetCookies;
   /**
    * Ties something long-lived (a WebSocket, an event stream) to a session: `onEnd` is called once, soon after the
-   * session ends for whatever reason. Call the answer to let go.
+   * session ends for whatever reason, here or elsewhere; for one that has ended already, at once. Call the answer to
+   * let go.
    */
   hold(session: Session, onEnd: (reason: SessionEndReason) => void): () => void;
   /** For the gauge. */
-  count(): MaybePromise<number>;
+  count(): MaybePromise<number | null>;
+  /** All sessions, for those who look at others and end them. */
+  readonly directory: SessionDirectory;
   /** Waits for refreshes under way, so that no rotated token is lost, and stops timers. */
   close(): Promise<void>;
 }

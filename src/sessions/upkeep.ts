@@ -4,7 +4,7 @@
  */
 import type { Clock, RandomBytes } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
-import type { Session } from '../core/session.ts';
+import type { Session, SessionEndReason } from '../core/session.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { Store } from '../stores/store.ts';
 import type { Endings } from './endings.ts';
@@ -14,7 +14,6 @@ import { type LiveSession, mendTimes, renewAnswer, renewCalm, timesOf } from './
 import { createRefresher } from './refresh.ts';
 import type { SessionCache } from './session-cache.ts';
 import { createSessionWriter } from './session-writer.ts';
-import type { SessionEndReason } from './sessions.ts';
 
 export interface Upkeep {
   /** Notes activity. */

@@ -20,15 +20,19 @@ export function createObservedStore(store: Store, deps: { readonly emit: Emit })
     }
   };
   return {
+    ready: () => store.ready(),
     get: (key) => observe('get', () => store.get(key)),
-    set: (key, value, expiresAt) => observe('set', () => store.set(key, value, expiresAt)),
-    addIfAbsent: (key, value, expiresAt) =>
-      observe('add-if-absent', () => store.addIfAbsent(key, value, expiresAt)),
-    compareAndSwap: (key, version, value, expiresAt) =>
-      observe('compare-and-swap', () => store.compareAndSwap(key, version, value, expiresAt)),
-    delete: (key) => observe('delete', () => store.delete(key)),
+    set: (key, entry, tags) => observe('set', () => store.set(key, entry, tags)),
+    addIfAbsent: (key, entry) => observe('add-if-absent', () => store.addIfAbsent(key, entry)),
+    compareAndSwap: (key, version, entry) =>
+      observe('compare-and-swap', () => store.compareAndSwap(key, version, entry)),
+    delete: (key, version) => observe('delete', () => store.delete(key, version)),
+    deleteAll: (keys) => observe('delete-all', () => store.deleteAll(keys)),
+    tagged: (tag) => observe('tagged', () => store.tagged(tag)),
+    list: (prefix, cursor, limit) => observe('list', () => store.list(prefix, cursor, limit)),
     count: (prefix) => observe('count', () => store.count(prefix)),
     sweep: (limit) => observe('sweep', () => store.sweep(limit)),
+    watch: (prefix, watcher) => store.watch(prefix, watcher),
     close: () => store.close(),
   };
 }

@@ -174,7 +174,7 @@ test('SC-016: a record that is not sealed, or of another format, is no session',
   });
   const record = { origin: 'https://app.test', provider: 'main', subject: 'admin' };
   for (const value of [JSON.stringify({ v: 1, ...record }), JSON.stringify(record), 'admin', '']) {
-    await f.store.set(session.key, Buffer.from(value), f.clock.now() + 60_000);
+    await f.store.set(session.key, { value: Buffer.from(value), expiresAt: f.clock.now() + 60_000 });
     assert.equal(await other.sessionOf(cookie), null);
   }
 });
@@ -255,7 +255,7 @@ test('SC-051: a record in the place of another one opens neither for its own bro
   const bob = await f.signIn('bob');
   const stored = await f.store.get(alice.session.key);
   assert.ok(stored !== null);
-  await f.store.set(bob.session.key, stored.value, stored.expiresAt);
+  await f.store.set(bob.session.key, { value: stored.value, expiresAt: stored.expiresAt });
   const shared = { clock: f.clock, store: f.store, keyRing: f.keyRing, provider: f.provider };
   const restarted = createSessionFixture(shared);
   const [idOfBob] = bob.cookie.slice(name.length + 1).split('.');
@@ -306,7 +306,7 @@ for (const [what, record] of Object.entries(malformed)) {
     const f = createSessionFixture();
     const [id, secret] = [random(), random()];
     const sealed = sealRecord(record as never, f.keyRing, { id, secret });
-    await f.store.set(sessionKey(id), sealed, f.clock.now() + 60_000);
+    await f.store.set(sessionKey(id), { value: sealed, expiresAt: f.clock.now() + 60_000 });
     const answer = await f.authenticate(`${name}=${id}.${secret}`);
     assert.equal(answer.kind === 'rejected' && answer.reason, 'malformed');
     await until(() => f.named('session.ended').length === 1);
@@ -320,7 +320,7 @@ test('FL-042: a record of a newer release is no session here and stays for that 
   const f = createSessionFixture();
   const [id, secret] = [random(), random()];
   const sealed = sealRecord({ ...whole, v: 2 } as never, f.keyRing, { id, secret });
-  await f.store.set(sessionKey(id), sealed, f.clock.now() + 60_000);
+  await f.store.set(sessionKey(id), { value: sealed, expiresAt: f.clock.now() + 60_000 });
   const answer = await f.authenticate(`${name}=${id}.${secret}`);
   assert.equal(answer.kind === 'rejected' && answer.reason, 'newer');
   assert.notEqual(await f.store.get(sessionKey(id)), null);
@@ -340,10 +340,10 @@ test('FL-008: truncated, foreign and huge records are no session and no crash', 
     randomBytes(500),
   ];
   for (const value of values) {
-    await f.store.set(session.key, value, f.clock.now() + 60_000);
+    await f.store.set(session.key, { value, expiresAt: f.clock.now() + 60_000 });
     assert.equal(await createSessionFixture(shared).sessionOf(cookie), null);
   }
-  await f.store.set(session.key, stored.value, f.clock.now() + 60_000);
+  await f.store.set(session.key, { value: stored.value, expiresAt: f.clock.now() + 60_000 });
   assert.ok(await createSessionFixture(shared).sessionOf(cookie));
 });
 

@@ -1,7 +1,7 @@
 /** The idle and the absolute limit, whatever the clock, the cache and long-lived connections do. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SessionEndReason } from '../../src/sessions/sessions.ts';
+import type { SessionEndReason } from '../../src/core/session.ts';
 import { createMemoryStore } from '../../src/stores/memory-store.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createFaultyStore } from '../support/faulty-store.ts';

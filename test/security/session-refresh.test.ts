@@ -452,7 +452,7 @@ test('a refresh is written although somebody else slid the session meanwhile', a
   f.provider.script(async () => {
     const stored = await f.store.get(session.key);
     assert.ok(stored !== null);
-    await f.store.compareAndSwap(session.key, stored.version, stored.value, stored.expiresAt);
+    await f.store.compareAndSwap(session.key, stored.version, { value: stored.value, expiresAt: stored.expiresAt });
     return f.provider.renewed();
   });
   assert.equal((await f.sessionOf(cookie))?.tokens.refreshToken, 'refresh-2');

@@ -41,15 +41,19 @@ export function createFaultyStore(store: Store): FaultyStore {
       gate = promise;
       return resolve;
     },
+    ready: () => store.ready(),
     get: (key) => pass('get', () => store.get(key)),
-    set: (key, value, expiresAt) => pass('set', () => store.set(key, value, expiresAt)),
-    addIfAbsent: (key, value, expiresAt) =>
-      pass('addIfAbsent', () => store.addIfAbsent(key, value, expiresAt)),
-    compareAndSwap: (key, version, value, expiresAt) =>
-      pass('compareAndSwap', () => store.compareAndSwap(key, version, value, expiresAt)),
-    delete: (key) => pass('delete', () => store.delete(key)),
+    set: (key, entry, tags) => pass('set', () => store.set(key, entry, tags)),
+    addIfAbsent: (key, entry) => pass('addIfAbsent', () => store.addIfAbsent(key, entry)),
+    compareAndSwap: (key, version, entry) =>
+      pass('compareAndSwap', () => store.compareAndSwap(key, version, entry)),
+    delete: (key, version) => pass('delete', () => store.delete(key, version)),
+    deleteAll: (keys) => pass('deleteAll', () => store.deleteAll(keys)),
+    tagged: (tag) => pass('tagged', () => store.tagged(tag)),
+    list: (prefix, cursor, limit) => pass('list', () => store.list(prefix, cursor, limit)),
     count: (prefix) => pass('count', () => store.count(prefix)),
     sweep: (limit) => pass('sweep', () => store.sweep(limit)),
+    watch: (prefix, watcher) => store.watch(prefix, watcher),
     close: () => store.close(),
   };
 }

@@ -31,7 +31,7 @@ test('is made for its user only, with its folder, and in WAL mode', (context) =>
   const folder = join(temporaryFolder(context), 'a', 'data');
   const path = join(folder, 'sessions.db');
   const store = createSqliteStore({ path }, deps);
-  store.set('s:a', Buffer.from('x'), soon());
+  store.set('s:a', { value: Buffer.from('x'), expiresAt: soon() });
   assert.equal(statSync(folder).mode & 0o777, 0o700);
   for (const suffix of ['', '-wal', '-shm'])
     assert.equal(statSync(path + suffix).mode & 0o777, 0o600, suffix);
@@ -49,7 +49,7 @@ test('is closed to other users when it was open to them', (context) => {
 test('keeps records over a restart', (context) => {
   const path = join(temporaryFolder(context), 'sessions.db');
   const before = createSqliteStore({ path }, deps);
-  before.set('s:a', Buffer.from('x'), soon());
+  before.set('s:a', { value: Buffer.from('x'), expiresAt: soon() });
   before.close();
   const after = createSqliteStore({ path }, deps);
   assert.equal(Buffer.from((after.get('s:a') as { value: Uint8Array }).value).toString(), 'x');
@@ -59,13 +59,13 @@ test('keeps records over a restart', (context) => {
 test('two open stores on one file see each other, and versions are theirs together', (context) => {
   const path = join(temporaryFolder(context), 'sessions.db');
   const [one, two] = [createSqliteStore({ path }, deps), createSqliteStore({ path }, deps)];
-  const version = one.set('s:a', Buffer.from('1'), soon()) as number;
+  const version = one.set('s:a', { value: Buffer.from('1'), expiresAt: soon() }) as number;
   assert.equal((two.get('s:a') as { version: number }).version, version);
-  const next = two.compareAndSwap('s:a', version, Buffer.from('2'), soon());
+  const next = two.compareAndSwap('s:a', version, { value: Buffer.from('2'), expiresAt: soon() });
   assert.notEqual(next, null);
-  assert.equal(one.compareAndSwap('s:a', version, Buffer.from('3'), soon()), null);
-  assert.equal(two.addIfAbsent('t:a', Buffer.from('1'), soon()), true);
-  assert.equal(one.addIfAbsent('t:a', Buffer.from('1'), soon()), false);
+  assert.equal(one.compareAndSwap('s:a', version, { value: Buffer.from('3'), expiresAt: soon() }), null);
+  assert.equal(two.addIfAbsent('t:a', { value: Buffer.from('1'), expiresAt: soon() }), true);
+  assert.equal(one.addIfAbsent('t:a', { value: Buffer.from('1'), expiresAt: soon() }), false);
   one.close();
   two.close();
 });
@@ -108,7 +108,7 @@ test('FL-042: a file of a newer release stops the start and names both versions'
 test('a file damaged in the middle fails with a message at start or at use, and never answers "absent"', (context) => {
   const path = join(temporaryFolder(context), 'sessions.db');
   const store = createSqliteStore({ path }, deps);
-  for (let i = 0; i < 300; i += 1) store.set(`s:${i}`, randomBytes(3000), soon());
+  for (let i = 0; i < 300; i += 1) store.set(`s:${i}`, { value: randomBytes(3000), expiresAt: soon() });
   store.close();
   truncateSync(path, 16 * 4096);
   fails(
@@ -159,11 +159,11 @@ test('a file that its user may not open stops the start', (context) => {
 test('a full disk fails writes with a message; reads go on, and writes again when there is room', (context) => {
   const path = join(temporaryFolder(context), 'sessions.db');
   const store = createSqliteStore({ path, maxBytes: 200_000 }, deps);
-  store.set('s:first', Buffer.from('x'), soon());
+  store.set('s:first', { value: Buffer.from('x'), expiresAt: soon() });
   let written = 0;
   fails(
     () => {
-      for (; written < 1000; written += 1) store.set(`s:${written}`, randomBytes(3000), soon());
+      for (; written < 1000; written += 1) store.set(`s:${written}`, { value: randomBytes(3000), expiresAt: soon() });
     },
     'full',
     /cannot grow: the disk, or the limit on its size, is full/,
@@ -172,7 +172,7 @@ test('a full disk fails writes with a message; reads go on, and writes again whe
   assert.notEqual(store.get('s:first'), null);
   assert.equal(store.delete('s:0'), true);
   assert.equal(store.delete('s:1'), true);
-  assert.ok(store.set('s:next', randomBytes(3000), soon()));
+  assert.ok(store.set('s:next', { value: randomBytes(3000), expiresAt: soon() }));
   store.close();
 });
 
@@ -182,11 +182,11 @@ test('a lock that another process does not let go of fails in about a second, no
   const other = new DatabaseSync(path);
   other.exec('BEGIN IMMEDIATE');
   const started = performance.now();
-  fails(() => store.set('s:a', Buffer.from('x'), soon()), 'busy', /locked by another process/);
+  fails(() => store.set('s:a', { value: Buffer.from('x'), expiresAt: soon() }), 'busy', /locked by another process/);
   assert.ok(performance.now() - started < 5000);
   assert.equal(store.get('s:a'), null);
   other.exec('ROLLBACK');
-  assert.ok(store.set('s:a', Buffer.from('x'), soon()));
+  assert.ok(store.set('s:a', { value: Buffer.from('x'), expiresAt: soon() }));
   other.close();
   store.close();
 });
@@ -197,7 +197,7 @@ test('after close every call fails as unavailable, and closing again does not', 
   store.close();
   for (const call of [
     () => store.get('s:a'),
-    () => store.set('s:a', Buffer.from('x'), 1),
+    () => store.set('s:a', { value: Buffer.from('x'), expiresAt: 1 }),
     () => store.delete('s:a'),
   ]) {
     fails(call, 'closed', /is closed/);
@@ -212,7 +212,7 @@ test('several processes that make the file at once all get it, and one of them w
     const clock = { now: () => Date.now(), monotonic: () => performance.now() };
     const store = createSqliteStore({ path: ${JSON.stringify(path)} }, { clock });
     let won = 0;
-    for (let i = 0; i < 200; i += 1) if (store.addIfAbsent('t:' + i, Buffer.from('x'), Date.now() + 60000)) won += 1;
+    for (let i = 0; i < 200; i += 1) if (store.addIfAbsent('t:' + i, { value: Buffer.from('x'), expiresAt: Date.now() + 60000 })) won += 1;
     store.close();
     console.log(won);`;
   const run = promisify(execFile);

@@ -13,22 +13,22 @@ const value = Buffer.from('x');
 test('a full memory store makes room from what has expired, then refuses new keys and keeps the old', () => {
   const clock = createFakeClock();
   const store = createMemoryStore({ clock, maxEntries: 3 });
-  store.set('s:old', value, clock.now() + 10);
-  store.set('s:a', value, clock.now() + 1000);
-  store.set('s:b', value, clock.now() + 1000);
-  assert.throws(() => store.set('s:c', value, clock.now() + 1000), /memory store is full \(3 records\)/);
+  store.set('s:old', { value, expiresAt: clock.now() + 10 });
+  store.set('s:a', { value, expiresAt: clock.now() + 1000 });
+  store.set('s:b', { value, expiresAt: clock.now() + 1000 });
+  assert.throws(() => store.set('s:c', { value, expiresAt: clock.now() + 1000 }), /memory store is full \(3 records\)/);
   clock.advance(10);
-  store.set('s:c', value, clock.now() + 1000);
-  assert.throws(() => store.addIfAbsent('s:d', value, clock.now() + 1000), /full/);
-  store.set('s:a', Buffer.from('y'), clock.now() + 1000);
+  store.set('s:c', { value, expiresAt: clock.now() + 1000 });
+  assert.throws(() => store.addIfAbsent('s:d', { value, expiresAt: clock.now() + 1000 }), /full/);
+  store.set('s:a', { value: Buffer.from('y'), expiresAt: clock.now() + 1000 });
   assert.equal(store.count('s:'), 3);
 });
 
 test('the sweeper removes everything that has expired in small batches', async () => {
   const clock = createFakeClock();
   const store = createMemoryStore({ clock });
-  for (let i = 0; i < 25; i += 1) store.set(`s:${i}`, value, clock.now() + 10);
-  store.set('s:stays', value, clock.now() + 1000);
+  for (let i = 0; i < 25; i += 1) store.set(`s:${i}`, { value, expiresAt: clock.now() + 10 });
+  store.set('s:stays', { value, expiresAt: clock.now() + 1000 });
   clock.advance(10);
   const batches: number[] = [];
   const watched = {

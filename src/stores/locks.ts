@@ -1,0 +1,124 @@
+/**
+ * Locks over any store: a record that one process adds, renews while it works, and deletes. A process that dies leaves
+ * a lock that expires; one that was away too long finds its lock lost, and its fencing token too old.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { Entry, Store } from './store.ts';
+
+export interface Lock {
+  readonly kind: 'acquired';
+  /** Fencing token: greater than that of everybody who had this lock before. */
+  readonly fence: number;
+  /** False once the lease could not be renewed in time: somebody else may have the lock now. */
+  isHeld(): boolean;
+  /** Lets go. Never rejects: a lock that cannot be deleted expires. */
+  release(): Promise<void>;
+  /**
+   * Keeps everybody out until `until` (Unix time in milliseconds), without holding on; who comes finds `note`. Never
+   * rejects.
+   */
+  leave(note: string, until: number): Promise<void>;
+}
+
+/** Somebody else has it. */
+export interface Taken {
+  readonly kind: 'taken';
+  /** What was left with `leave`; null while somebody works. */
+  readonly note: string | null;
+  /** Unix time in milliseconds at which it is free unless it is renewed. */
+  readonly until: number;
+}
+
+export interface Locks {
+  /** One try. Fails with `ERR_STORE_UNAVAILABLE`. */
+  acquire(name: string): Promise<Lock | Taken>;
+  /** Stops renewing; the locks that are held expire. */
+  close(): void;
+}
+
+export interface LocksDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Milliseconds; renewed at a third of it. 3000 when absent. */
+  readonly lease?: number;
+}
+
+const lockPrefix = 'l:';
+const free: Taken = { kind: 'taken', note: null, until: 0 };
+
+export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
+  const held = new Set<() => void>();
+
+  const acquire = async (name: string): Promise<Lock | Taken> => {
+    const key = lockPrefix + name;
+    const asked = clock.monotonic();
+    const version = await store.addIfAbsent(key, entryOf('', clock.now() + lease));
+    if (version !== null) return hold(key, { version, asked });
+    const found = await store.get(key);
+    if (found === null) return free;
+    const note = Buffer.from(found.value).toString('utf8');
+    return { kind: 'taken', note: note === '' ? null : note, until: found.expiresAt };
+  };
+
+  const hold = (key: string, taken: { readonly version: number; readonly asked: number }): Lock => {
+    let { version } = taken;
+    // Counted from before the store was asked, so that we never think longer than the store does that it is ours.
+    let heldUntil = taken.asked + lease;
+    let renewing: Promise<void> = Promise.resolve();
+
+    const renew = async (): Promise<void> => {
+      const asked = clock.monotonic();
+      try {
+        const next = await store.compareAndSwap(key, version, entryOf('', clock.now() + lease));
+        if (next === null) {
+          heldUntil = Number.NEGATIVE_INFINITY;
+          stop();
+        } else {
+          version = next;
+          heldUntil = asked + lease;
+        }
+      } catch {
+        // The next round tries again; `heldUntil` says how long that may go on.
+      }
+    };
+    const timer = setInterval(() => {
+      renewing = renewing.then(renew);
+    }, lease / 3);
+    timer.unref();
+    const stop = (): void => {
+      clearInterval(timer);
+      held.delete(stop);
+    };
+    held.add(stop);
+
+    /** After the last renewal has come back, since it changes the version. */
+    const finish = async (work: () => unknown): Promise<void> => {
+      stop();
+      await renewing;
+      try {
+        await work();
+      } catch {
+        // It expires.
+      }
+    };
+
+    return {
+      kind: 'acquired',
+      fence: taken.version,
+      isHeld: () => clock.monotonic() < heldUntil,
+      release: () => finish(() => store.delete(key, version)),
+      leave: (note, until) => finish(() => store.compareAndSwap(key, version, entryOf(note, until))),
+    };
+  };
+
+  return {
+    acquire,
+    close() {
+      for (const stop of [...held]) stop();
+    },
+  };
+}
+
+function entryOf(note: string, expiresAt: number): Entry {
+  return { value: Buffer.from(note, 'utf8'), expiresAt };
+}
