@@ -7,6 +7,7 @@ const needed = [
   { file: '/usr/sbin/apache2', package: 'apache2' },
   { file: '/usr/lib/apache2/modules/mod_auth_openidc.so', package: 'libapache2-mod-auth-openidc' },
   { file: '/usr/bin/wrk', package: 'wrk' },
+  { file: '/usr/bin/redis-server', package: 'redis-server' },
 ] as const;
 
 /** Installs what is missing when it may; else throws with the command to run. */

@@ -2,12 +2,13 @@
  * `npm test`: format, lint, types, the reference pages, and every test, with what they need set up by this command.
  * With paths as arguments, only the tests below them. Under `CI=true` nothing may be skipped.
  */
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { findOrInstallChromium } from './chromium.ts';
+import { findOrInstall } from './debian.ts';
 import { root } from './root.ts';
 import { localProgram, runCommand } from './run-command.ts';
 
@@ -24,7 +25,14 @@ const checks: readonly (readonly [name: string, program: string, args: readonly 
 const only = process.argv.slice(2);
 if (only.length === 0) runChecks();
 prepareBrowser();
-await runTests(testFiles(only));
+const files = withoutRedisFiles(testFiles(only));
+const isFleet = (file: string) => relative(root, file).startsWith('test/fleet/');
+// Fleets load the machine and measure nothing but themselves: one after the other, when everything else is done.
+await runTests(
+  files.filter((file) => !isFleet(file)),
+  Math.max(2, availableParallelism()),
+);
+await runTests(files.filter(isFleet), 1);
 
 function runChecks(): void {
   for (const [name, program, args] of checks) {
@@ -45,6 +53,15 @@ function prepareBrowser(): void {
   if (isCi) process.exit(1);
 }
 
+/** Tests over a real Redis start their own; without the program they cannot run, which is said and never overlooked. */
+function withoutRedisFiles(all: readonly string[]): readonly string[] {
+  const redis = findOrInstall('redis-server', ['redis-server']);
+  if ('path' in redis) return all;
+  process.stdout.write(`${redis.missing}: the tests over Redis are left out\n`);
+  if (isCi) process.exit(1);
+  return all.filter((file) => !/redis-server\.ts'/.test(readFileSync(file, 'utf8')));
+}
+
 function testFiles(paths: readonly string[]): string[] {
   const files = globSync('test/**/*.test.ts', { cwd: root }).sort();
   const wanted = paths.map((path) => relative(root, join(process.cwd(), path)));
@@ -53,11 +70,12 @@ function testFiles(paths: readonly string[]): string[] {
   return chosen.map((file) => join(root, file));
 }
 
-async function runTests(files: string[]): Promise<void> {
+async function runTests(files: readonly string[], concurrency: number): Promise<void> {
+  if (files.length === 0) return;
   const stream = run({
-    files,
+    files: [...files],
     cwd: root,
-    concurrency: Math.max(2, availableParallelism()),
+    concurrency,
     timeout: fileTimeout,
   });
   stream.on('test:summary', ({ counts, success, file }) => {

@@ -55,6 +55,14 @@ function aboutListeners({ admin, listen, publicUrl }: Config): readonly Warning[
 function aboutSessions({ session, routes }: Config): readonly Warning[] {
   if (!routes.some((route) => route.access === 'signed-in')) return [];
   const found: Warning[] = [];
+  if (session.store === 'cookie' && session.denyList === undefined) {
+    found.push(
+      warning(
+        ['session', 'store'],
+        'is cookie without `denyList`: a copy of a cookie works until `absoluteTimeout` whatever happens; logout at the provider, by operators and everywhere is refused; two nodes may refresh one session at once, which a strict provider answers by ending it. Set `denyList`, or use another store',
+      ),
+    );
+  }
   if (session.store === 'memory') {
     found.push(warning(['session', 'store'], 'is memory: a restart signs everybody out'));
   } else if (session.keys === undefined) {

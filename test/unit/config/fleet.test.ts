@@ -1,0 +1,61 @@
+/** What works on one machine alone is refused where there are several, and the refusal says what to write. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { complaints, validConfig } from '../../support/configs.ts';
+
+const keys = [Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')];
+const redis = { redis: { url: 'redis://127.0.0.1:6379' } };
+
+for (const [title, fields, path, advice] of [
+  [
+    'FL-011: memory in a fleet',
+    { fleet: true, session: { store: 'memory', keys } },
+    'session.store',
+    'redis',
+  ],
+  ['FL-011: memory with workers', { workers: 4, session: { store: 'memory' } }, 'session.store', 'sqlite'],
+  [
+    'memory with as many workers as fit',
+    { workers: 'auto', session: { store: 'memory' } },
+    'session.store',
+    'workers: 1',
+  ],
+  ['a file in a fleet', { fleet: true, session: { keys } }, 'session.store', 'redis'],
+  ['Redis without keys', { session: { store: redis } }, 'session.keys', 'sallyport keys generate'],
+  [
+    'cookies in a fleet without keys',
+    { fleet: true, session: { store: 'cookie' } },
+    'session.keys',
+    'sallyport keys generate',
+  ],
+  ['a deny-list beside a store', { session: { denyList: 'sqlite' } }, 'session.denyList', 'store: cookie'],
+  [
+    'a deny-list of one machine in a fleet',
+    { fleet: true, session: { store: 'cookie', denyList: 'sqlite', keys } },
+    'session.denyList',
+    'redis',
+  ],
+  [
+    'a limit of sessions that nobody can count',
+    { session: { store: 'cookie', maxPerPerson: 3 } },
+    'session.maxPerPerson',
+    'sqlite',
+  ],
+] as const) {
+  test(`${title} is refused with the reason and what to write instead`, () => {
+    const found = complaints({ ...validConfig(), ...fields });
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.ok(found[0]?.startsWith(`${path}: `) && found[0].includes(advice), found[0]);
+  });
+}
+
+for (const [title, fields] of [
+  ['a fleet on Redis', { fleet: true, session: { store: redis, keys } }],
+  ['a fleet with sessions in cookies', { fleet: true, session: { store: 'cookie', denyList: redis, keys } }],
+  ['workers on a file', { workers: 4 }],
+  ['one worker in memory', { workers: 1, session: { store: 'memory' } }],
+] as const) {
+  test(`${title} is accepted`, () => {
+    assert.deepEqual(complaints({ ...validConfig(), ...fields }), []);
+  });
+}
