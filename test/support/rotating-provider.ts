@@ -1,0 +1,168 @@
+/**
+ * A provider for fleets: as strict as they come about refresh tokens, and light enough for thousands of sessions. Each
+ * refresh token works once; one that is used again revokes its family (RFC 9700 section 4.14.2), and is counted. It
+ * signs nobody in: sessions are begun with `tokensOf`, and logout tokens are made on request.
+ */
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import type { SignedIn } from '../../src/oidc/provider.ts';
+
+export interface RotatingProvider {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** Seconds that the tokens of a refresh live. */
+  lifetime: number;
+  /** Milliseconds that a refresh takes. */
+  delay: number;
+  /** Refreshes that were answered with tokens. */
+  readonly refreshes: number;
+  /** Refresh tokens that came a second time: each would have signed somebody out. */
+  readonly reuses: number;
+  /** Called with the subject when a refresh arrives, before it is answered. */
+  onRefresh: ((subject: string) => void) | null;
+  /** A person who has just signed in, with tokens that live so many seconds. */
+  signIn(subject: string, options?: { readonly lifetime?: number; readonly sid?: string }): SignedIn;
+  logoutToken(about: { readonly sub?: string; readonly sid?: string }): Promise<string>;
+  close(): Promise<void>;
+}
+
+interface Family {
+  readonly subject: string;
+  /** How often it was renewed: only the token of this number is good. */
+  generation: number;
+  revoked: boolean;
+}
+
+export async function startRotatingProvider(): Promise<RotatingProvider> {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' };
+  const families = new Map<string, Family>();
+  const counts = { refreshes: 0, reuses: 0 };
+
+  const tokensOf = (name: string, family: Family) => ({
+    access_token: `at.${family.subject}.${family.generation}`,
+    refresh_token: `rt.${name}.${family.generation}`,
+  });
+
+  const refresh = async (token: string, response: ServerResponse): Promise<void> => {
+    const [, name = '', generation = ''] = /^rt\.(.+)\.(\d+)$/.exec(token) ?? [];
+    const family = families.get(name);
+    if (family === undefined || family.revoked) return sendJson(response, 400, { error: 'invalid_grant' });
+    provider.onRefresh?.(family.subject);
+    if (Number(generation) !== family.generation) {
+      counts.reuses += 1;
+      family.revoked = true;
+      return sendJson(response, 400, { error: 'invalid_grant' });
+    }
+    family.generation += 1;
+    counts.refreshes += 1;
+    const answer = { ...tokensOf(name, family), token_type: 'Bearer', expires_in: provider.lifetime };
+    if (provider.delay > 0) await new Promise((resolve) => setTimeout(resolve, provider.delay));
+    return sendJson(response, 200, answer);
+  };
+
+  const server = createServer(async (request, response) => {
+    const path = request.url?.split('?', 1)[0];
+    if (path === '/.well-known/openid-configuration') return sendJson(response, 200, metadata());
+    if (path === '/jwks') return sendJson(response, 200, { keys: [jwk] });
+    const form = new URLSearchParams(await readAll(request));
+    if (path === '/token' && form.get('grant_type') === 'refresh_token') {
+      return refresh(form.get('refresh_token') ?? '', response);
+    }
+    if (path === '/revoke') return response.writeHead(200, { 'content-length': 0 }).end();
+    return sendJson(response, 404, { error: 'not_found' });
+  });
+  server.keepAliveTimeout = 30_000;
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const metadata = () => ({
+    issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    token_endpoint: `${issuer}/token`,
+    revocation_endpoint: `${issuer}/revoke`,
+    end_session_endpoint: `${issuer}/end`,
+    jwks_uri: `${issuer}/jwks`,
+    response_types_supported: ['code'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['ES256'],
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
+  });
+
+  const provider: RotatingProvider = {
+    issuer,
+    clientId: 'app',
+    clientSecret: 'not-a-secret-in-a-test',
+    lifetime: 300,
+    delay: 0,
+    onRefresh: null,
+    get refreshes() {
+      return counts.refreshes;
+    },
+    get reuses() {
+      return counts.reuses;
+    },
+    signIn(subject, { lifetime = 300, sid } = {}) {
+      const name = randomUUID();
+      const family: Family = { subject, generation: 0, revoked: false };
+      families.set(name, family);
+      const tokens = tokensOf(name, family);
+      const now = Date.now();
+      const iat = Math.floor(now / 1000);
+      const claims = {
+        iss: issuer,
+        sub: subject,
+        aud: 'app',
+        iat,
+        exp: iat + 300,
+        ...(sid === undefined ? {} : { sid }),
+      };
+      return {
+        subject,
+        claims,
+        tokens: {
+          accessToken: tokens.access_token,
+          refreshToken: tokens.refresh_token,
+          accessTokenExpiresAt: now + lifetime * 1000,
+          idToken: 'not-looked-at-again',
+          scope: 'openid',
+        },
+      };
+    },
+    logoutToken: (about) =>
+      new SignJWT({ ...about, events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })
+        .setProtectedHeader({ alg: 'ES256', kid: 'k1', typ: 'logout+jwt' })
+        .setIssuer(issuer)
+        .setAudience('app')
+        .setIssuedAt()
+        .setExpirationTime('2m')
+        .setJti(randomUUID())
+        .sign(privateKey),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+  return provider;
+}
+
+async function readAll(request: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  return text;
+}
+
+function sendJson(response: ServerResponse, status: number, value: object): void {
+  const body = JSON.stringify(value);
+  response
+    .writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      'cache-control': 'no-store',
+    })
+    .end(body);
+}
