@@ -5,6 +5,7 @@ import { endpointsSchema } from '../endpoints/endpoints-config.ts';
 import { findRouteConflicts } from '../pipeline/compile-routes.ts';
 import type { RouteConfig } from '../pipeline/route-config.ts';
 import { didYouMean } from './did-you-mean.ts';
+import { checkFleet } from './fleet-check.ts';
 import type { Finding } from './issues.ts';
 import { isLoopback } from './public-url.ts';
 import { isMapping, type Path, valueAt } from './schema-tree.ts';
@@ -132,57 +133,4 @@ function checkListeners(data: Readonly<Record<string, unknown>>) {
   if (typeof admin !== 'string' || admin.endsWith(':0') || admin !== valueAt(data, ['listen', 'address']))
     return [];
   return [finding(['admin', 'address'], 'is the address of `listen` too: metrics must not be public')];
-}
-
-const shareable = 'write `{ redis: { url: … } }`, or `cookie`';
-
-/** What only works in one process, or on one machine, and what all of them must have in common. */
-function checkFleet(data: Readonly<Record<string, unknown>>): readonly Finding[] {
-  const session = isMapping(data.session) ? data.session : {};
-  const { store = 'sqlite', denyList } = session;
-  const isFleet = data.fleet === true;
-  const hasWorkers = data.workers === 'auto' || (typeof data.workers === 'number' && data.workers > 1);
-  const found: Finding[] = [];
-  const refuse = (path: Path, reason: string) => found.push(finding(path, reason));
-  if (store === 'memory' && isFleet) {
-    refuse(['session', 'store'], `is \`memory\`, which the other nodes of a fleet do not see: ${shareable}`);
-  } else if (store === 'memory' && hasWorkers) {
-    refuse(
-      ['session', 'store'],
-      `is \`memory\`, which the other workers do not see: write \`sqlite\`, or \`workers: 1\``,
-    );
-  }
-  if (store === 'sqlite' && isFleet) {
-    refuse(
-      ['session', 'store'],
-      `is \`sqlite\`, a file that the other nodes of a fleet do not see: ${shareable}`,
-    );
-  }
-  if (isMapping(store) && session.keys === undefined) {
-    refuse(
-      ['session', 'keys'],
-      'is missing: gates that share a Redis need the same keys; make one with `sallyport keys generate`',
-    );
-  } else if (isFleet && session.keys === undefined) {
-    refuse(
-      ['session', 'keys'],
-      'is missing: every node of a fleet needs the same keys; make one with `sallyport keys generate`',
-    );
-  }
-  if (denyList !== undefined && store !== 'cookie') {
-    refuse(['session', 'denyList'], 'is for `store: cookie` alone: other stores delete what has ended');
-  }
-  if (denyList === 'sqlite' && isFleet) {
-    refuse(
-      ['session', 'denyList'],
-      'is `sqlite`, a file that the other nodes of a fleet do not see: write `{ redis: { url: … } }`',
-    );
-  }
-  if (store === 'cookie' && session.maxPerPerson !== undefined) {
-    refuse(
-      ['session', 'maxPerPerson'],
-      'cannot be kept with `store: cookie`, which does not know what other browsers hold: write `sqlite` or `{ redis: … }`',
-    );
-  }
-  return found;
 }

@@ -1,0 +1,72 @@
+/** What only works in one process or on one machine, and what the nodes of a fleet must have in common. */
+import type { Finding } from './issues.ts';
+import { isMapping } from './schema-tree.ts';
+
+type Data = Readonly<Record<string, unknown>>;
+
+/** Null when it is all right. */
+type Rule = (
+  session: Data,
+  surroundings: { readonly isFleet: boolean; readonly hasWorkers: boolean },
+) => string | null;
+
+const shareable = 'write `{ redis: { url: … } }`, or `cookie`';
+const newKey = 'make one with `sallyport keys generate`';
+
+/** By the member of `session` that they are about. */
+const rules: readonly (readonly [member: string, rule: Rule])[] = [
+  [
+    'store',
+    ({ store }, { isFleet }) =>
+      isFleet && (store === 'memory' || store === 'sqlite')
+        ? `is \`${store}\`, which the other nodes of a fleet do not see: ${shareable}`
+        : null,
+  ],
+  [
+    'store',
+    ({ store }, { isFleet, hasWorkers }) =>
+      hasWorkers && !isFleet && store === 'memory'
+        ? 'is `memory`, which the other workers do not see: write `sqlite`, or `workers: 1`'
+        : null,
+  ],
+  [
+    'keys',
+    ({ store, keys }, { isFleet }) => {
+      if (keys !== undefined) return null;
+      if (isMapping(store)) return `is missing: gates that share a Redis need the same keys; ${newKey}`;
+      return isFleet ? `is missing: every node of a fleet needs the same keys; ${newKey}` : null;
+    },
+  ],
+  [
+    'denyList',
+    ({ store, denyList }) =>
+      denyList !== undefined && store !== 'cookie'
+        ? 'is for `store: cookie` alone: other stores delete what has ended'
+        : null,
+  ],
+  [
+    'denyList',
+    ({ denyList }, { isFleet }) =>
+      denyList === 'sqlite' && isFleet
+        ? 'is `sqlite`, a file that the other nodes of a fleet do not see: write `{ redis: { url: … } }`'
+        : null,
+  ],
+  [
+    'maxPerPerson',
+    ({ store, maxPerPerson }) =>
+      store === 'cookie' && maxPerPerson !== undefined
+        ? 'cannot be kept with `store: cookie`, which does not know what other browsers hold: write `sqlite` or `{ redis: … }`'
+        : null,
+  ],
+];
+
+export function checkFleet(data: Data): readonly Finding[] {
+  const session = { store: 'sqlite', ...(isMapping(data.session) ? data.session : {}) };
+  const { workers } = data;
+  const isFleet = data.fleet === true;
+  const hasWorkers = workers === 'auto' || (typeof workers === 'number' && workers > 1);
+  return rules.flatMap(([member, rule]) => {
+    const reason = rule(session, { isFleet, hasWorkers });
+    return reason === null ? [] : [{ path: ['session', member], reason, suggestion: null }];
+  });
+}
