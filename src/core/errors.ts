@@ -118,6 +118,11 @@ export const errorTable = {
     title: 'Signing in goes round in circles',
     help: 'Three sign-ins in a row did not lead to a session: the browser drops the cookie, or the store loses sessions. Check `publicUrl`, https and `session.cookie`.',
   },
+  ERR_SESSION_ENDED: {
+    status: 401,
+    title: 'You are signed out',
+    help: 'The session ended while the request was under way (logout, a limit, an operator), so the request ended with it. An answer that had begun was broken off.',
+  },
   ERR_LOGOUT_TOKEN: {
     status: 400,
     title: 'The logout was refused',

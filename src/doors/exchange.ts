@@ -4,10 +4,10 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { describeCrash } from '../core/crash.ts';
-import { type Decision, type Forward, noCookies, type Respond } from '../core/decision.ts';
+import { type Decision, type Forward, noCookies, type Respond, type SetCookies } from '../core/decision.ts';
 import { SallyportError, toSallyportError } from '../core/errors.ts';
 import type { ReadBody, RequestHead } from '../core/request-head.ts';
-import type { Outcome } from '../upstreams/carrier.ts';
+import type { Carried, Outcome } from '../upstreams/carrier.ts';
 import type { Connection } from './connection.ts';
 import type { Door } from './door.ts';
 import { answerFailure } from './failures.ts';
@@ -23,6 +23,8 @@ export abstract class GateExchange {
   readonly startedAt: number;
   /** Set once the request is handed to the carrier, which then owns its end. */
   forward: Forward | null = null;
+  /** What the carrier made of it. */
+  carried: Carried | null = null;
   /** Why the door broke it off, if it did. */
   broken: SallyportError | null = null;
   /** Its place among those that run; -1 when it is not among them. */
@@ -52,7 +54,8 @@ export abstract class GateExchange {
   /** Whether the gate waits for more of this request's body. */
   abstract get isReceiving(): boolean;
   protected abstract get readBody(): ReadBody;
-  protected abstract carry(forward: Forward): void;
+  /** Null when it was answered instead. */
+  protected abstract carry(forward: Forward): Carried | null;
   protected abstract write(answer: Respond): void;
   /** Ends the connection; says why if nothing of an answer has been written. */
   abstract breakOff(error: SallyportError): void;
@@ -106,7 +109,7 @@ export abstract class GateExchange {
         this.answer(decision, null, null);
       } else {
         this.forward = decision;
-        this.carry(decision);
+        this.carried = this.carry(decision);
       }
     } catch (error) {
       this.failWith(error);
@@ -124,8 +127,7 @@ export abstract class GateExchange {
 
   private answer(answer: Respond, error: SallyportError | null, upstreamMs: number | null): void {
     if (this.settled) return;
-    // A session that was rotated on the way here must reach the browser whatever became of the request.
-    const cookies = this.forward?.setCookies ?? noCookies;
+    const cookies = cookiesOf(this.forward, error);
     const whole =
       cookies.length === 0 ? answer : { ...answer, setCookies: [...cookies, ...answer.setCookies] };
     const outcome = ownOutcome(answer.status, Buffer.byteLength(answer.body), false);
@@ -157,6 +159,11 @@ export abstract class GateExchange {
       aborted: outcome.aborted || this.broken !== null,
     });
   }
+}
+
+/** A session that was rotated on the way here must reach the browser whatever became of the request, unless it is over. */
+function cookiesOf(forward: Forward | null, error: SallyportError | null): SetCookies {
+  return forward === null || error?.code === 'ERR_SESSION_ENDED' ? noCookies : forward.setCookies;
 }
 
 function ownOutcome(status: number, bytesOut: number, aborted: boolean): Outcome {

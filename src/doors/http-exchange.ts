@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Forward, Respond } from '../core/decision.ts';
 import type { SallyportError } from '../core/errors.ts';
 import type { ReadBody, RequestHead } from '../core/request-head.ts';
-import type { Exchange } from '../upstreams/carrier.ts';
+import type { Carried, Exchange } from '../upstreams/carrier.ts';
 import type { Connection } from './connection.ts';
 import { discardRest } from './discard-rest.ts';
 import { GateExchange } from './exchange.ts';
@@ -45,14 +45,14 @@ export class HttpExchange extends GateExchange implements Exchange {
     return readRequestBody(this.request, limit);
   }
 
-  protected carry(forward: Forward): void {
+  protected carry(forward: Forward): Carried | null {
     const limit = forward.route.bodyLimit ?? this.door.config.limits.body;
     if (this.#contentLength > limit) {
       this.failWith(refusals['body-too-large']);
-      return;
+      return null;
     }
     this.#sendContinue();
-    this.door.deps.carrier.carry(this, forward);
+    return this.door.deps.carrier.carry(this, forward);
   }
 
   #sendContinue(): void {

@@ -29,6 +29,9 @@ export interface ServerDoor {
   inFlight(): number;
 }
 
+/** Milliseconds; with the age at which exchanges are tied to their sessions it makes less than two seconds. */
+const sweepEvery = 500;
+
 /** A response that knows its exchange, so that no closure per request is needed to find it. */
 class DoorResponse extends ServerResponse<DoorRequest> {
   exchange: HttpExchange | null = null;
@@ -38,7 +41,10 @@ export function createServerDoor(config: ListenConfig, deps: ServerDoorDeps): Se
   const door = createDoor(config, deps);
   const connections: Connections = new WeakMap();
   const server = createHttpServer(door, connections);
-  const interval = Math.min(1000, Math.max(20, Math.min(config.timeouts.body, config.timeouts.stall) / 4));
+  const interval = Math.min(
+    sweepEvery,
+    Math.max(20, Math.min(config.timeouts.body, config.timeouts.stall) / 4),
+  );
   let sweeper: NodeJS.Timeout | null = null;
   let closed: Promise<boolean> | null = null;
   return {

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import type { Forward, Respond } from '../core/decision.ts';
 import type { SallyportError } from '../core/errors.ts';
 import type { ReadBody, RequestHead } from '../core/request-head.ts';
-import type { UpgradeExchange } from '../upstreams/carrier.ts';
+import type { Carried, UpgradeExchange } from '../upstreams/carrier.ts';
 import type { Connection } from './connection.ts';
 import { GateExchange } from './exchange.ts';
 import { readNoBody } from './read-body.ts';
@@ -34,9 +34,10 @@ export class SocketExchange extends GateExchange implements UpgradeExchange {
     return readNoBody;
   }
 
-  protected carry(forward: Forward): void {
-    if (this.door.draining) this.failWith(refusals.draining);
-    else this.door.deps.carrier.carryUpgrade(this, forward);
+  protected carry(forward: Forward): Carried | null {
+    if (!this.door.draining) return this.door.deps.carrier.carryUpgrade(this, forward);
+    this.failWith(refusals.draining);
+    return null;
   }
 
   protected write(answer: Respond): void {

@@ -5,7 +5,7 @@ import type { RequestHead } from '../core/request-head.ts';
 import { errorPage, explain, type PageLink } from '../pages/error-page.ts';
 import { pageAnswer } from './answers.ts';
 import { prefersHtml } from './navigation.ts';
-import { problemResponse } from './problem.ts';
+import { problemResponse, sessionChallenge } from './problem.ts';
 
 /** Where a page may lead on to. */
 export interface FailureLinks {
@@ -41,7 +41,7 @@ export function renderFailure(head: RequestHead | null, error: SallyportError, l
       requestId: head.id,
       ...(links.login === undefined ? {} : { loginUrl: links.login }),
     },
-    { headers: retryAfter(error) },
+    { headers: failureHeaders(error) },
   );
 }
 
@@ -66,7 +66,7 @@ export function failurePage(
     requestId: head?.id ?? null,
     links,
   });
-  const headers = retryAfter(error);
+  const headers = failureHeaders(error);
   return pageAnswer(page, { status: error.status, reason: error.code, headers, setCookies });
 }
 
@@ -91,6 +91,7 @@ function pageLinks(links: FailureLinks): PageLink[] {
   return list;
 }
 
-function retryAfter(error: SallyportError): readonly string[] {
+function failureHeaders(error: SallyportError): readonly string[] {
+  if (error.status === 401) return sessionChallenge;
   return error.retryAfter === null ? [] : ['retry-after', String(Math.ceil(error.retryAfter))];
 }

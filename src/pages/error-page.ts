@@ -67,6 +67,7 @@ const explanations: Readonly<Partial<Record<ErrorCode, string>>> = {
     'It was used already, took too long, or was started in another browser. Nothing is wrong with your account: just start again. If it keeps happening, allow cookies for this site.',
   ERR_LOGIN_LOOP:
     'You signed in several times, but your browser came back each time without the cookie that keeps you signed in. Allow cookies for this site and try again. If that does not help, tell the operator: the public URL, https or the cookie settings may be wrong.',
+  ERR_SESSION_ENDED: 'Your session ended while this was under way.',
   ERR_UPSTREAM_UNREACHABLE: `It may be starting or down for a moment. ${tryLater}`,
   ERR_UPSTREAM_INVALID:
     'The application answered with something that cannot be passed on. Please tell the operator.',

@@ -39,9 +39,20 @@ export interface UpgradeExchange {
   finish(outcome: Outcome): void;
 }
 
+/** An exchange on its way. */
+export interface Carried {
+  /**
+   * From now on it ends with its session: `ERR_SESSION_ENDED` as the answer, or a connection that is broken off in the
+   * middle of one. For what takes long: a tie costs more than a short request. Nothing happens without a session, the
+   * second time, and when it is over.
+   */
+  tie(): void;
+}
+
 export interface Carrier {
-  carry(exchange: Exchange, forward: Forward): void;
-  carryUpgrade(exchange: UpgradeExchange, forward: Forward): void;
+  carry(exchange: Exchange, forward: Forward): Carried;
+  /** Tied to its session by itself once the protocol is switched. */
+  carryUpgrade(exchange: UpgradeExchange, forward: Forward): Carried;
   /** Connections and requests in flight, for the gauge and for draining. */
   inFlight(): number;
   /** Ends upgraded connections with a reason (WebSocket 1001) and closes the pools after what runs. */

@@ -6,12 +6,13 @@ import type { Dispatcher } from 'undici';
 import type { Forward } from '../core/decision.ts';
 import { SallyportError } from '../core/errors.ts';
 import { Answer } from './answer.ts';
-import type { Exchange } from './carrier.ts';
+import type { Carried, Exchange } from './carrier.ts';
 import type { CarrierContext } from './carrier-context.ts';
 import type { Cluster } from './cluster.ts';
 import { interimProblem } from './interim-answers.ts';
 import { RequestBody } from './request-body.ts';
 import type { ParsedHeaders } from './response-head.ts';
+import { sessionEnded, tieToSession } from './session-tie.ts';
 import type { Target } from './target.ts';
 import { failureCause, isStaleConnection, type Stage, toUpstreamFailure } from './upstream-failure.ts';
 
@@ -22,7 +23,7 @@ export interface Outgoing {
   readonly body: RequestBody | Buffer | null;
 }
 
-export class Carrying implements Dispatcher.DispatchHandler {
+export class Carrying implements Carried, Dispatcher.DispatchHandler {
   readonly #context: CarrierContext;
   readonly #exchange: Exchange;
   readonly #forward: Forward;
@@ -39,7 +40,9 @@ export class Carrying implements Dispatcher.DispatchHandler {
   #queued = false;
   #queueTimer: NodeJS.Timeout | null = null;
   #totalTimer: NodeJS.Timeout | null = null;
-  #release: (() => void) | null = null;
+  /** Set while it is tied to its session, and to the process. */
+  #letGo: (() => void) | null = null;
+  #forget: (() => void) | null = null;
   #interim = 0;
   #upstreamMs: number | null = null;
   #bytesIn = 0;
@@ -60,8 +63,16 @@ export class Carrying implements Dispatcher.DispatchHandler {
     if (total !== null) {
       this.#totalTimer = setTimeout(() => this.#giveUp('ERR_UPSTREAM_TIMEOUT', 'total'), total).unref();
     }
+    // An answer that comes after a logout must not bring the session's cookie back (LO-049).
+    if (forward.setCookies.length > 0) this.tie();
     // The client may have left while it was being decided: its `close` will not come again.
     if (exchange.response.destroyed) this.#closed();
+  }
+
+  tie(): void {
+    const { session } = this.#forward;
+    if (session === null || this.#letGo !== null || this.#settled) return;
+    this.#letGo = tieToSession(this.#context, session, () => this.#fail(sessionEnded));
   }
 
   /** Sends the request to a target of the cluster. */
@@ -147,14 +158,8 @@ export class Carrying implements Dispatcher.DispatchHandler {
 
   /** An event stream ends with the session and with the process, though neither side would end it. */
   #holdStream(): void {
-    const { session } = this.#forward;
-    const end = () => this.#breakOff(null);
-    const forget = this.#context.longLived(end);
-    const letGo = session === null ? null : this.#context.hold(session, end);
-    this.#release = () => {
-      forget();
-      letGo?.();
-    };
+    this.#forget = this.#context.longLived(() => this.#breakOff(null));
+    this.tie();
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -242,7 +247,8 @@ export class Carrying implements Dispatcher.DispatchHandler {
     this.#settled = true;
     if (this.#queueTimer !== null) clearTimeout(this.#queueTimer);
     if (this.#totalTimer !== null) clearTimeout(this.#totalTimer);
-    this.#release?.();
+    this.#letGo?.();
+    this.#forget?.();
     if (!this.#queued) this.#leaveTarget();
     const body = this.#outgoing?.body;
     if (body instanceof RequestBody) {

@@ -74,6 +74,7 @@ export function createCarrier(clusters: Clusters, deps: CarrierDeps): Carrier {
       const refusal = refusalOf(outgoing, forward);
       if (refusal !== null) carrying.refuse(refusal);
       else sendBody(carrying, exchange, outgoing, limitOf(forward));
+      return carrying;
     },
     carryUpgrade(exchange, forward) {
       const outgoing = buildHead(exchange.head, forward);
@@ -81,6 +82,7 @@ export function createCarrier(clusters: Clusters, deps: CarrierDeps): Carrier {
       const refusal = refusalOf(outgoing, forward);
       if (refusal !== null) upgrading.refuse(refusal);
       else upgrading.send(outgoing.headers);
+      return upgrading;
     },
     inFlight: () => inFlight,
     async close(deadlineMs) {

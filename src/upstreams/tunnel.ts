@@ -6,6 +6,9 @@ import { closeFrame, createFrameTracker, type FrameTracker } from './websocket-f
 /** Milliseconds that a client has to read a close frame before its connection is destroyed. */
 const closeGrace = 1000;
 
+/** What a page may show or log; it says no more than the code does. */
+const reasons = { 1001: 'going away', 1008: 'session ended' } as const;
+
 /** Milliseconds that one side has to take what is still on its way to it after the other has closed. */
 const flushGrace = 10_000;
 
@@ -71,7 +74,7 @@ function sayGoodbye(client: Duplex, frames: FrameTracker | null, code: 1001 | 10
     client.destroy();
     return;
   }
-  client.end(closeFrame(code));
+  client.end(closeFrame(code, reasons[code]));
   setTimeout(() => client.destroy(), closeGrace).unref();
 }
 

@@ -8,18 +8,19 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Forward } from '../core/decision.ts';
 import { SallyportError } from '../core/errors.ts';
-import type { Exchange, UpgradeExchange } from './carrier.ts';
+import type { Carried, Exchange, UpgradeExchange } from './carrier.ts';
 import type { CarrierContext } from './carrier-context.ts';
 import { Carrying } from './carrying.ts';
 import type { Cluster } from './cluster.ts';
 import { interimProblem } from './interim-answers.ts';
 import type { ParsedHeaders } from './response-head.ts';
+import { sessionEnded, tieToSession } from './session-tie.ts';
 import type { Target } from './target.ts';
-import { createTunnel } from './tunnel.ts';
+import { createTunnel, type Tunnel } from './tunnel.ts';
 import { failureCause, type Stage, toUpstreamFailure } from './upstream-failure.ts';
 import { handshakeProblem } from './websocket-handshake.ts';
 
-export class Upgrading implements Dispatcher.DispatchHandler {
+export class Upgrading implements Carried, Dispatcher.DispatchHandler {
   readonly #context: CarrierContext;
   readonly #exchange: UpgradeExchange;
   readonly #forward: Forward;
@@ -38,6 +39,11 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   #upstreamMs: number | null = null;
   /** The response that is carried instead, when the application did not switch. */
   #plain: Carrying | null = null;
+  #tunnel: Tunnel | null = null;
+  /** Set while it is tied to its session. */
+  #letGo: (() => void) | null = null;
+  /** The session ended, and with it the tunnel. */
+  #ended = false;
   #settled = false;
 
   constructor(context: CarrierContext, exchange: UpgradeExchange, forward: Forward, cluster: Cluster) {
@@ -50,8 +56,28 @@ export class Upgrading implements Dispatcher.DispatchHandler {
     // The HTTP server has let go of this socket: an error without a listener would end the process.
     exchange.socket.on('error', () => undefined);
     exchange.socket.on('close', this.#onClose).on('end', this.#onEnd);
+    // An answer that comes after a logout must not bring the session's cookie back (LO-049).
+    if (forward.setCookies.length > 0) this.tie();
     if (exchange.socket.destroyed) this.#clientLeft();
     else if (exchange.socket.readableEnded) this.#onEnd();
+  }
+
+  tie(): void {
+    const { session } = this.#forward;
+    if (this.#plain !== null) this.#plain.tie();
+    else if (session !== null && this.#letGo === null && !this.#settled)
+      this.#letGo = tieToSession(this.#context, session, () => this.#endWithSession());
+  }
+
+  #endWithSession(): void {
+    if (this.#plain !== null) return;
+    if (this.#tunnel === null) {
+      this.#fail(sessionEnded);
+      this.#controller?.abort(sessionEnded);
+      return;
+    }
+    this.#ended = true;
+    this.#tunnel.end(1008);
   }
 
   /** Asks the application to switch protocols. */
@@ -137,16 +163,16 @@ export class Upgrading implements Dispatcher.DispatchHandler {
       this.#fail(new SallyportError('ERR_UPSTREAM_INVALID', 'a field is none', { detail: 'field' }));
       return;
     }
+    // An open connection is always tied, however short it may be: nobody asks about it again.
+    this.tie();
     this.#settle();
     socket.write(bytes);
     if (firstBytes.length > 0) upstream.write(firstBytes);
-    this.#tunnel(upstream);
+    this.#openTunnel(upstream);
   }
 
-  #tunnel(upstream: Duplex): void {
+  #openTunnel(upstream: Duplex): void {
     const { head, socket, firstBytes } = this.#exchange;
-    const { session } = this.#forward;
-    let letGo: (() => void) | null = null;
     let forget: (() => void) | null = null;
     const tunnel = createTunnel({
       client: socket,
@@ -154,13 +180,13 @@ export class Upgrading implements Dispatcher.DispatchHandler {
       websocket: head.upgrade === 'websocket',
       idleTimeout: this.#cluster.config.timeouts.upgraded,
       onClosed: (bytes) => {
-        letGo?.();
+        this.#letGo?.();
         forget?.();
-        this.#finish(101, firstBytes.length + bytes.in, bytes.out, false);
+        this.#finish(101, firstBytes.length + bytes.in, bytes.out, this.#ended ? sessionEnded : null);
       },
     });
+    this.#tunnel = tunnel;
     forget = this.#context.longLived(() => tunnel.end(1001));
-    if (session !== null) letGo = this.#context.hold(session, () => tunnel.end(1008));
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ParsedHeaders): void {
@@ -233,6 +259,10 @@ export class Upgrading implements Dispatcher.DispatchHandler {
     const plain = new Carrying(this.#context, exchange, this.#forward, this.#cluster);
     plain.onRequestStart(controller);
     plain.onResponseStarted();
+    if (this.#letGo !== null) {
+      this.#letGo();
+      plain.tie();
+    }
     this.#context.ended();
     return plain;
   }
@@ -240,12 +270,14 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   #clientLeft(): void {
     if (this.#settled) return;
     this.#settle();
+    this.#letGo?.();
     this.#controller?.abort(new Error('the client left'));
-    this.#finish(499, 0, 0, true);
+    this.#finish(499, 0, 0, null);
   }
 
   #settle(): void {
     this.#settled = true;
+    // The tie is not let go of here: it passes over to the tunnel.
     this.#stopWaiting();
     this.#exchange.socket.off('close', this.#onClose).off('end', this.#onEnd);
   }
@@ -253,15 +285,17 @@ export class Upgrading implements Dispatcher.DispatchHandler {
   #fail(error: SallyportError, cause: string = failureCause(error)): void {
     if (this.#settled) return;
     this.#settle();
+    this.#letGo?.();
     if (error.status >= 500)
       this.#context.failed(this.#exchange.head.id, this.#cluster.name, { code: error.code, cause });
     this.#context.ended();
     this.#exchange.fail(error, this.#upstreamMs);
   }
 
-  #finish(status: number, bytesIn: number, bytesOut: number, aborted: boolean): void {
+  #finish(status: number, bytesIn: number, bytesOut: number, error: SallyportError | null): void {
     this.#context.ended();
-    this.#exchange.finish({ status, upstreamMs: this.#upstreamMs, bytesIn, bytesOut, error: null, aborted });
+    const aborted = status === 499 || error !== null;
+    this.#exchange.finish({ status, upstreamMs: this.#upstreamMs, bytesIn, bytesOut, error, aborted });
   }
 
   #elapsed(): number {

@@ -58,7 +58,11 @@ export function createFrameTracker(): FrameTracker {
   };
 }
 
-/** An unmasked close frame, as a server sends it (RFC 6455 sections 5.5.1 and 7.4.1). */
-export function closeFrame(code: 1001 | 1008): Buffer {
-  return Buffer.from([0x80 | closeOpcode, 2, code >> 8, code & 0xff]);
+/**
+ * An unmasked close frame, as a server sends it (RFC 6455 sections 5.5.1 and 7.4.1). `reason`: ASCII, at most 123
+ * characters, so that its length fits into one byte.
+ */
+export function closeFrame(code: 1001 | 1008, reason: string): Buffer {
+  const head = [0x80 | closeOpcode, 2 + reason.length, code >> 8, code & 0xff];
+  return Buffer.concat([Buffer.from(head), Buffer.from(reason, 'latin1')]);
 }

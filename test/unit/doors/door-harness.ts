@@ -98,10 +98,12 @@ export async function startDoor(options: HarnessOptions = {}): Promise<Harness> 
       const entry = record(exchange, decision);
       if (options.carry !== undefined) options.carry(exchange, decision);
       else readAndAnswer(exchange, entry);
+      return { tie() {} };
     },
     carryUpgrade(exchange, decision) {
       record(exchange, decision);
       options.carryUpgrade?.(exchange, decision);
+      return { tie() {} };
     },
     inFlight: () => 0,
     close: options.closeCarrier ?? (() => Promise.resolve()),

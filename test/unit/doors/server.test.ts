@@ -189,6 +189,8 @@ test('an application that answers before it has the body leaves the connection u
   peer.destroy();
 });
 
+const tied = { tie() {} };
+
 test('a taken port is said plainly', async () => {
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
@@ -197,7 +199,12 @@ test('a taken port is said plainly', async () => {
     publicUrl: new URL('http://app.test'),
     decide: () => forward,
     failure: (_head, error) => respond(error.status),
-    carrier: { carry() {}, carryUpgrade() {}, inFlight: () => 0, close: () => Promise.resolve() },
+    carrier: {
+      carry: () => tied,
+      carryUpgrade: () => tied,
+      inFlight: () => 0,
+      close: () => Promise.resolve(),
+    },
     emit: () => undefined,
     clock: { now: () => 0, monotonic: () => performance.now() },
   });

@@ -53,5 +53,6 @@ test('a length of 2^64-1 never ends and breaks nothing', () => {
 });
 
 test('a close frame is as RFC 6455 has it', () => {
-  assert.deepEqual(closeFrame(1008), Buffer.from([0x88, 2, 0x03, 0xf0]));
+  assert.deepEqual(closeFrame(1008, ''), Buffer.from([0x88, 2, 0x03, 0xf0]));
+  assert.deepEqual(closeFrame(1001, 'bye'), Buffer.from([0x88, 5, 0x03, 0xe9, 0x62, 0x79, 0x65]));
 });
