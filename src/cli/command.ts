@@ -22,3 +22,14 @@ export interface Command {
   /** Answers the exit code. */
   run(options: Options, terminal: Terminal): Promise<number>;
 }
+
+/** How a command is found. It is loaded when it is called, so that `--help` does not wait for a proxy. */
+export interface CommandEntry {
+  readonly summary: string;
+  readonly load: () => Promise<Command | CommandGroup>;
+}
+
+/** Commands below a name: `sallyport keys list`. */
+export interface CommandGroup {
+  readonly commands: Readonly<Record<string, CommandEntry>>;
+}

@@ -1,10 +1,5 @@
-/** The commands. Each is loaded when it is called, so that `--help` does not wait for a proxy. */
-import type { Command } from './command.ts';
-
-export interface CommandEntry {
-  readonly summary: string;
-  readonly load: () => Promise<Command>;
-}
+/** The commands of `sallyport`. */
+import type { CommandEntry } from './command.ts';
 
 export const commands: Readonly<Record<string, CommandEntry>> = {
   serve: {

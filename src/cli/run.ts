@@ -1,51 +1,71 @@
 /** Finds the command that the arguments name, and runs it. Whatever goes wrong becomes a sentence and an exit code. */
 import { parseArgs } from 'node:util';
-import { type Command, exitCodes, type Options, type Terminal } from './command.ts';
-import { type CommandEntry, commands } from './commands.ts';
+import { type Command, type CommandGroup, exitCodes, type Options, type Terminal } from './command.ts';
+import { commands } from './commands.ts';
 import { readVersion } from './version.ts';
 
 const common = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } } as const;
 
 /** Answers the exit code. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  return runGroup('sallyport', { summary: null, commands }, { args, terminal });
+}
+
+interface Call {
+  readonly args: readonly string[];
+  readonly terminal: Terminal;
+}
+
+interface NamedGroup extends CommandGroup {
+  /** Null for the whole command line, which needs no introduction. */
+  readonly summary: string | null;
+}
+
+/** `line` is the command line so far: `sallyport`, `sallyport keys`. */
+async function runGroup(line: string, group: NamedGroup, { args, terminal }: Call): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h') {
-    (name === undefined ? terminal.err : terminal.out)(overview());
+    (name === undefined ? terminal.err : terminal.out)(overview(line, group));
     return name === undefined ? exitCodes.usage : exitCodes.ok;
   }
   if (name === '--version' || name === '-v') return printVersion(terminal);
-  const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  const entry = Object.hasOwn(group.commands, name) ? group.commands[name] : undefined;
   if (entry === undefined) {
-    terminal.err(`sallyport: there is no command \`${name}\`\n\n${overview()}`);
+    terminal.err(`${line}: there is no command \`${name}\`\n\n${overview(line, group)}`);
     return exitCodes.usage;
   }
-  return runCommand(name, entry, rest, terminal);
+  const found = await entry.load();
+  const call = { args: rest, terminal };
+  if ('commands' in found) return runGroup(`${line} ${name}`, { ...found, summary: entry.summary }, call);
+  return runCommand(`${line} ${name}`, { ...found, summary: entry.summary }, call);
 }
 
 async function runCommand(
-  name: string,
-  entry: CommandEntry,
-  args: string[],
-  terminal: Terminal,
+  line: string,
+  command: Command & { readonly summary: string },
+  { args, terminal }: Call,
 ): Promise<number> {
-  const command = await entry.load();
   const options = readOptions(command, args);
   if (typeof options === 'string') {
-    terminal.err(`sallyport ${name}: ${options}\nSee \`sallyport ${name} --help\`.\n`);
+    terminal.err(`${line}: ${options}\nSee \`${line} --help\`.\n`);
     return exitCodes.usage;
   }
   if (options.version === true) return printVersion(terminal);
   if (options.help === true) {
-    terminal.out(`Usage: sallyport ${name} [options]\n\n${entry.summary}.\n\n${command.help}\n`);
+    terminal.out(`Usage: ${line} [options]\n\n${command.summary}.\n\n${command.help}\n`);
     return exitCodes.ok;
   }
   return command.run(options, terminal);
 }
 
 /** The options, or what is wrong with the arguments. */
-function readOptions(command: Command, args: string[]): Options | string {
+function readOptions(command: Command, args: readonly string[]): Options | string {
   try {
-    const { values } = parseArgs({ args, options: { ...command.options, ...common }, strict: true });
+    const { values } = parseArgs({
+      args: [...args],
+      options: { ...command.options, ...common },
+      strict: true,
+    });
     return values as Options;
   } catch (error) {
     return (error as Error).message.split('. ')[0] as string;
@@ -57,11 +77,12 @@ function printVersion(terminal: Terminal): number {
   return exitCodes.ok;
 }
 
-function overview(): string {
-  const list = Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`);
-  return `Usage: sallyport <command> [options]
-
-${list.join('\n')}
+function overview(line: string, { summary, commands: list }: NamedGroup): string {
+  const entries = Object.entries(list);
+  const width = Math.max(8, ...entries.map(([name]) => name.length + 2));
+  return `Usage: ${line} <command> [options]
+${summary === null ? '' : `\n${summary}.\n`}
+${entries.map(([name, entry]) => `  ${name.padEnd(width)}${entry.summary}`).join('\n')}
 
   -h, --help       Help, also for each command
   -v, --version    The version

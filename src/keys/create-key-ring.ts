@@ -20,6 +20,7 @@ const algorithm = 'aes-256-gcm';
 const noSalt = Buffer.alloc(0);
 
 interface RingKey {
+  readonly id: string;
   readonly material: Buffer;
   /** Version and key id, as they stand at the front of what this key sealed. */
   readonly header: Buffer;
@@ -27,27 +28,71 @@ interface RingKey {
   readonly derived: Map<Purpose, Buffer>;
 }
 
+export interface ReplaceableKeyRing extends KeyRing {
+  /** All of the new keys from one moment to the next; throws as `createKeyRing` does, and changes nothing then. */
+  replace(keys: readonly Buffer[]): void;
+}
+
+export interface KeyRingOptions {
+  /** Told the id of a key that is not the first, each time it has opened something. */
+  readonly onOldUsed?: (id: string) => void;
+}
+
 /** The first key seals, all open. Throws when there is no key or one is not 32 bytes long: a misuse. */
-export function createKeyRing(keys: readonly Buffer[]): KeyRing {
-  const ring = keys.map(createRingKey);
-  const [first] = ring;
-  if (first === undefined) throw new Error('a key ring needs at least one key');
+export function createKeyRing(
+  initial: readonly Buffer[],
+  { onOldUsed }: KeyRingOptions = {},
+): ReplaceableKeyRing {
+  let keys = createRingKeys(initial);
+  const find = (sealed: Uint8Array) => keys.all.find((candidate) => isSealedBy(candidate, sealed));
   return {
-    seal: (purpose, plaintext, secret) => seal(first, purpose, { plaintext, secret: secret ?? null }),
+    get ids() {
+      return keys.ids;
+    },
+    seal: (purpose, plaintext, secret) => seal(keys.first, purpose, { plaintext, secret: secret ?? null }),
     open(purpose, sealed, secret) {
-      const key = ring.find((candidate) => isSealedBy(candidate, sealed));
+      const key = find(sealed);
       if (key === undefined) return null;
       const plaintext = open(key, purpose, { sealed, secret: secret ?? null });
-      return plaintext === null ? null : ({ plaintext, stale: key !== first } satisfies Opened);
+      if (plaintext === null) return null;
+      const stale = key !== keys.first;
+      if (stale) onOldUsed?.(key.id);
+      return { plaintext, stale } satisfies Opened;
+    },
+    knows: (sealed) => find(sealed) !== undefined,
+    replace(next) {
+      keys = createRingKeys(next);
     },
   };
 }
 
+/** The id that everything sealed with this key carries, in hex. Says nothing about the key. */
+export function keyIdOf(material: Buffer): string {
+  return deriveId(material).toString('hex');
+}
+
+interface RingKeys {
+  readonly first: RingKey;
+  readonly all: readonly RingKey[];
+  readonly ids: readonly string[];
+}
+
+function createRingKeys(materials: readonly Buffer[]): RingKeys {
+  const all = materials.map(createRingKey);
+  const [first] = all;
+  if (first === undefined) throw new Error('a key ring needs at least one key');
+  return { first, all, ids: Object.freeze(all.map(({ id }) => id)) };
+}
+
 function createRingKey(material: Buffer): RingKey {
   if (material.length !== keyLength) throw new Error(`a key must be ${keyLength} bytes long`);
-  const id = Buffer.from(hkdfSync('sha256', material, noSalt, 'sallyport/key-id', idLength));
+  const id = deriveId(material);
   const header = Buffer.concat([Buffer.from([formatVersion]), id]);
-  return { material: Buffer.from(material), header, derived: new Map() };
+  return { id: id.toString('hex'), material: Buffer.from(material), header, derived: new Map() };
+}
+
+function deriveId(material: Buffer): Buffer {
+  return Buffer.from(hkdfSync('sha256', material, noSalt, 'sallyport/key-id', idLength));
 }
 
 function seal(

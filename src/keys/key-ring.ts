@@ -10,6 +10,8 @@ export interface Opened {
 }
 
 export interface KeyRing {
+  /** Ids of the keys (8 bytes in hex), the one that seals first. Another list after a key file has changed. */
+  readonly ids: readonly string[];
   /**
    * AES-256-GCM under a key derived (HKDF, RFC 5869) from the first key, the purpose and, when given, `secret`: then
    * neither the ring nor the sealed bytes open it without that secret.
@@ -17,6 +19,11 @@ export interface KeyRing {
   seal(purpose: Purpose, plaintext: Uint8Array, secret?: Uint8Array): Buffer;
   /** Null when no key of the ring opens it for this purpose: truncated, tampered with, foreign or retired. Never throws. */
   open(purpose: Purpose, sealed: Uint8Array, secret?: Uint8Array): Opened | null;
+  /**
+   * Whether a key of the ring has the id that `sealed` carries: then what does not open is damaged or foreign, and
+   * otherwise its key is retired or not here yet. Looks at nine bytes and authenticates nothing.
+   */
+  knows(sealed: Uint8Array): boolean;
 }
 
 /**
