@@ -124,6 +124,16 @@ export interface Events {
   'process.started': { readonly version: string; readonly address: string; readonly admin: string | null };
   'process.draining': { readonly inFlight: number };
   'process.stopped': { readonly drained: boolean };
+  'worker.started': { readonly pid: number };
+  /** A worker process has ended without having been told to. */
+  'worker.ended': {
+    readonly pid: number;
+    /** Null when a signal ended it. */
+    readonly exitCode: number | null;
+    readonly signal: string | null;
+    /** Until another one is started; null when it has been already. */
+    readonly replacedInMs: number | null;
+  };
   'config.warned': { readonly message: string };
 }
 
@@ -238,6 +248,12 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
     level: 'info',
     audit: false,
     help: 'The gate has stopped; `drained` tells whether all was finished.',
+  },
+  'worker.started': { level: 'info', audit: false, help: 'A worker process accepts connections.' },
+  'worker.ended': {
+    level: 'warn',
+    audit: false,
+    help: 'A worker process has ended without having been told to; it is replaced.',
   },
   'config.warned': {
     level: 'warn',

@@ -22,6 +22,8 @@ export interface ServerDoorDeps {
   readonly clock: Clock;
   /** Unique in this process, fit for logs and headers. */
   readonly requestIds?: () => string;
+  /** Shares the port with other processes, among which the kernel spreads connections (`SO_REUSEPORT`). */
+  readonly reusePort?: boolean;
 }
 
 export interface Door {

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemRandom } from '../core/clock.ts';
+import type { HostPort } from '../core/scalars.ts';
 import { ActiveExchanges } from './active-exchanges.ts';
 import { createHostCheck } from './allowed-hosts.ts';
 import { createClientAddress } from './client-address.ts';
@@ -14,6 +15,7 @@ import { DoorRequest } from './door-request.ts';
 import { drain } from './drain.ts';
 import { HttpExchange } from './http-exchange.ts';
 import { compileNetworks, type ListenConfig } from './listen-config.ts';
+import { explainListenError } from './listen-error.ts';
 import { readMessage } from './message.ts';
 import type { RefusalWord } from './refusals.ts';
 import { answerOptions, refuseRequest, refuseUpgrade } from './refuse.ts';
@@ -49,7 +51,7 @@ export function createServerDoor(config: ListenConfig, deps: ServerDoorDeps): Se
   let closed: Promise<boolean> | null = null;
   return {
     async listen() {
-      await listenOn(server, config.address);
+      await listenOn(server, { ...config.address, reusePort: deps.reusePort === true });
       let before = deps.clock.monotonic();
       sweeper = setInterval(() => {
         const now = deps.clock.monotonic();
@@ -182,25 +184,20 @@ function receiveUpgrade(connection: Connection, request: IncomingMessage, firstB
   new SocketExchange(connection, message.head, { request, firstBytes }).start();
 }
 
-function listenOn(server: Server<typeof DoorRequest, typeof DoorResponse>, address: ListenConfig['address']) {
+function listenOn(
+  server: Server<typeof DoorRequest, typeof DoorResponse>,
+  address: HostPort & { readonly reusePort: boolean },
+) {
   return new Promise<void>((resolve, reject) => {
     const onError = (error: NodeJS.ErrnoException) => reject(new Error(explainListenError(error, address)));
     server.once('error', onError);
-    server.listen(address.port, address.host, () => {
+    server.listen(address, () => {
       server.off('error', onError);
       // A connection that could not be accepted (out of file descriptors) is no reason to stop (DL-040).
       server.on('error', () => {});
       resolve();
     });
   });
-}
-
-function explainListenError(error: NodeJS.ErrnoException, { host, port }: ListenConfig['address']): string {
-  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  if (error.code === 'EADDRINUSE') return `${where} is taken: another process listens there`;
-  if (error.code === 'EACCES') return `${where} needs privileges: ports below 1024 are reserved`;
-  if (error.code === 'EADDRNOTAVAIL') return `${where} is no address of this machine`;
-  return `cannot listen on ${where}: ${error.code ?? 'unknown error'}`;
 }
 
 export type { ServerDoorDeps } from './door.ts';

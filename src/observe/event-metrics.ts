@@ -10,7 +10,12 @@ export type EventHandlers = { readonly [Name in EventName]?: (event: Events[Name
 const limit = 200;
 
 export function createEventMetrics(registry: Registry): EventHandlers {
-  return { ...loginMetrics(registry), ...sessionMetrics(registry), ...failureMetrics(registry) };
+  return {
+    ...loginMetrics(registry),
+    ...sessionMetrics(registry),
+    ...keyMetrics(registry),
+    ...failureMetrics(registry),
+  };
 }
 
 function loginMetrics(registry: Registry): EventHandlers {
@@ -44,6 +49,16 @@ function sessionMetrics(registry: Registry): EventHandlers {
   };
 }
 
+function keyMetrics(registry: Registry): EventHandlers {
+  const opened = makeCounter(registry, 'sallyport_opened_with_old_key_total');
+  const failed = makeCounter(registry, 'sallyport_keys_reload_failed_total');
+  const id = createBoundedLabel(limit);
+  return {
+    'key.old-used': ({ ring, key }) => opened.inc({ ring, key: id(key) }),
+    'keys.reload-failed': ({ ring }) => failed.inc({ ring }),
+  };
+}
+
 function failureMetrics(registry: Registry): EventHandlers {
   const calls = makeHistogram(registry, 'sallyport_provider_call_duration_seconds');
   const keys = makeCounter(registry, 'sallyport_provider_keys_skipped_total');
@@ -51,6 +66,7 @@ function failureMetrics(registry: Registry): EventHandlers {
   const upstream = makeCounter(registry, 'sallyport_upstream_failures_total');
   const crashes = makeCounter(registry, 'sallyport_request_crashes_total');
   const headers = makeCounter(registry, 'sallyport_headers_omitted_total');
+  const workers = makeCounter(registry, 'sallyport_workers_lost_total');
   const provider = createBoundedLabel(limit);
   const header = createBoundedLabel(limit);
   const operation = createBoundedLabel(limit);
@@ -63,5 +79,6 @@ function failureMetrics(registry: Registry): EventHandlers {
     'upstream.failed': (event) => upstream.inc({ cluster: cluster(event.cluster), code: event.code }),
     'header.omitted': (event) => headers.inc({ header: header(event.header) }),
     'request.crashed': () => crashes.inc(),
+    'worker.ended': () => workers.inc(),
   };
 }

@@ -1,9 +1,9 @@
 /** A metric of the table in a registry of our own: the default registry of the library is global state. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { type Aggregator, Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { type MetricDefinition, type MetricName, metricTable } from './metric-table.ts';
 
-/** A gauge whose value is asked for at each scrape. */
-export type Collect = () => number | Promise<number>;
+/** A gauge whose value is asked for at each scrape; null: it has none now. */
+export type Collect = () => number | null | Promise<number | null>;
 
 /** `collect`, when given, brings the counter up to date at each scrape: for something that counts by itself. */
 export function makeCounter(
@@ -38,7 +38,9 @@ export function makeCollectedGauge(registry: Registry, name: MetricName, collect
     ...settings(registry, name),
     async collect() {
       try {
-        this.set(await collect());
+        const value = await collect();
+        if (value === null) this.remove();
+        else this.set(value);
       } catch {
         this.remove();
       }
@@ -56,6 +58,7 @@ function definitionOf(name: MetricName): MetricDefinition {
 }
 
 function settings(registry: Registry, name: MetricName) {
-  const { help, labels } = definitionOf(name);
-  return { name, help, labelNames: [...labels], registers: [registry] };
+  const { help, labels, acrossWorkers = 'sum' } = definitionOf(name);
+  const aggregator: Aggregator = acrossWorkers;
+  return { name, help, labelNames: [...labels], registers: [registry], aggregator };
 }

@@ -7,6 +7,8 @@ export interface MetricDefinition {
   readonly help: string;
   /** Upper bounds of a histogram, in the unit of its name. */
   readonly buckets?: readonly number[];
+  /** What becomes of the values of several workers; their sum when absent. */
+  readonly acrossWorkers?: 'max' | 'min' | 'first';
 }
 
 const latencyBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -67,6 +69,7 @@ export const metricTable = {
   sallyport_sessions: {
     type: 'gauge',
     labels: [],
+    acrossWorkers: 'max',
     help: 'Live sessions in the store.',
   },
   sallyport_sessions_ended_total: {
@@ -90,6 +93,16 @@ export const metricTable = {
     labels: ['provider'],
     help: 'Keys in the key set of the provider that are not usable and were left out.',
   },
+  sallyport_opened_with_old_key_total: {
+    type: 'counter',
+    labels: ['ring', 'key'],
+    help: 'What was opened with a key that is not the first of its ring, by ring and id of the key. When it stands still for longer than `idleTimeout`, the key can go.',
+  },
+  sallyport_keys_reload_failed_total: {
+    type: 'counter',
+    labels: ['ring'],
+    help: 'Changes of key files that could not be used, by ring; the keys of before stay in use.',
+  },
   sallyport_store_failures_total: {
     type: 'counter',
     labels: ['operation'],
@@ -110,9 +123,20 @@ export const metricTable = {
     labels: [],
     help: 'Log lines dropped because standard output did not take them: the gate never waits for its log.',
   },
+  sallyport_workers: {
+    type: 'gauge',
+    labels: [],
+    help: 'Processes that serve now.',
+  },
+  sallyport_workers_lost_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Workers that ended without having been told to. Each is replaced.',
+  },
   sallyport_build_info: {
     type: 'gauge',
     labels: ['version', 'node'],
+    acrossWorkers: 'first',
     help: 'Always 1; the labels say what runs.',
   },
   process_cpu_user_seconds_total: {
@@ -128,12 +152,13 @@ export const metricTable = {
   process_resident_memory_bytes: {
     type: 'gauge',
     labels: [],
-    help: 'Resident memory of the process.',
+    help: 'Resident memory of the process. Of several workers and what starts them: together.',
   },
   process_start_time_seconds: {
     type: 'gauge',
     labels: [],
-    help: 'When the process started, as Unix time.',
+    acrossWorkers: 'min',
+    help: 'When the process started, as Unix time. Of several workers: when the gate did.',
   },
   nodejs_heap_used_bytes: {
     type: 'gauge',
@@ -148,7 +173,8 @@ export const metricTable = {
   nodejs_eventloop_utilization: {
     type: 'gauge',
     labels: [],
-    help: 'Share of the time since the last scrape in which the event loop was busy, from 0 to 1.',
+    acrossWorkers: 'max',
+    help: 'Share of the time since the last scrape in which the event loop was busy, from 0 to 1. Of several workers: the busiest one.',
   },
 } as const satisfies Record<string, MetricDefinition>;
 
