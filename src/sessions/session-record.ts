@@ -63,7 +63,11 @@ function parseJson(text: string): unknown {
 }
 
 function readRecord(value: unknown): SessionRecord | null {
-  if (!isObject(value) || value.v !== formatVersion) return null;
+  return isObject(value) && value.v === formatVersion ? readMembers(value) : null;
+}
+
+/** The record in an object that somebody else made of one, every member checked, or null. */
+export function readMembers(value: Readonly<Record<string, unknown>>): SessionRecord | null {
   const { origin, provider, issuer, subject, claims, tokensReceivedAt, createdAt, lastSeenAt } = value;
   const tokens = readTokens(value.tokens);
   if (!isText(origin) || !isText(provider) || !isText(issuer) || !isText(subject)) return null;

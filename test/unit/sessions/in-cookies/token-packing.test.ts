@@ -1,0 +1,56 @@
+/** Tokens come out of the packing exactly as they went in. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { packTokens, unpackTokens } from '../../../../src/sessions/in-cookies/token-packing.ts';
+
+const overAndBack = (tokens: readonly string[]) => {
+  const { parts, bytes } = packTokens(tokens);
+  return unpackTokens(JSON.parse(JSON.stringify(parts)), bytes);
+};
+
+for (const [what, token] of [
+  ['a JWT', 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl'],
+  ['a JWE', 'a2V5.ZW5j.aXY.dGV4dA.dGFn'],
+  ['base64 with padding', 'YWJj+/==.YQ=='],
+  ['base64url whose last character has loose bits', 'YR.YS'],
+  ['an empty one', ''],
+  ['dots alone', '....'],
+  ['more dots than any token has', '.a.b.c.d.e.f.g'],
+  ['characters of other alphabets', 'tökên.\u0000.\ud800'],
+] as const) {
+  test(`${what} comes out as it went in`, () => {
+    assert.deepEqual(overAndBack([token, 'x', token]), [token, 'x', token]);
+  });
+}
+
+test('any strings come out as they went in', () => {
+  const token = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.array(fc.base64String(), { maxLength: 7 }).map((parts) => parts.join('.')),
+    fc
+      .array(fc.uint8Array(), { maxLength: 4 })
+      .map((parts) => parts.map((part) => Buffer.from(part).toString('base64url')).join('.')),
+  );
+  fc.assert(
+    fc.property(fc.array(token, { maxLength: 4 }), (tokens) => {
+      assert.deepEqual(overAndBack(tokens), tokens);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+for (const [what, parts] of [
+  ['no list', { 0: [1] }],
+  ['a token that is no list', ['x']],
+  ['a part of another type', [[null]]],
+  ['a length of nothing', [[0]]],
+  ['a negative length', [[-1]]],
+  ['a fraction', [[1.5]]],
+  ['more than there is', [[1e9]]],
+  ['less than there is', [[1]]],
+] as const) {
+  test(`${what} is not unpacked`, () => {
+    assert.equal(unpackTokens(parts, Buffer.from('abc')), null);
+  });
+}
