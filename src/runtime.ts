@@ -8,16 +8,15 @@ import type { Warning } from './config/problem.ts';
 import type { Config } from './config/schema.ts';
 import { type Clock, type RandomBytes, systemClock, systemRandom } from './core/clock.ts';
 import { createEmit, type Emit } from './core/events.ts';
+import { formatAddress } from './core/format-address.ts';
 import type { Route } from './core/route.ts';
 import type { HostPort } from './core/scalars.ts';
 import { assertSafeProcess } from './doors/safe-process.ts';
 import { createServerDoor, type ServerDoor } from './doors/server.ts';
 import { createEndpoints } from './endpoints/create-endpoints.ts';
 import type { EndpointTable } from './endpoints/endpoint.ts';
-import { createKeyRing } from './keys/create-key-ring.ts';
-import { loadGeneratedKey } from './keys/generated-key.ts';
-import { readKeys } from './keys/key-config.ts';
-import type { KeyRing } from './keys/key-ring.ts';
+import { createKeyRings } from './keys/create-key-rings.ts';
+import type { KeyRings } from './keys/key-ring.ts';
 import { createAccessLog } from './observe/access-log.ts';
 import { createEventLog } from './observe/event-log.ts';
 import type { LogSink } from './observe/log-output.ts';
@@ -32,6 +31,7 @@ import { createRouteTable } from './pipeline/route-table.ts';
 import { type CookieNames, createCookieNames } from './sessions/cookie-names.ts';
 import { createSessions } from './sessions/create-sessions.ts';
 import { createLoginTransactions } from './sessions/login-transactions.ts';
+import type { SessionDirectory } from './sessions/session-directory.ts';
 import type { LoginTransactions, Sessions } from './sessions/sessions.ts';
 import { createMemoryStore } from './stores/memory-store.ts';
 import { createObservedStore } from './stores/observed-store.ts';
@@ -49,6 +49,11 @@ export interface GateOptions {
   readonly warnings?: readonly Warning[];
   /** Where log lines go; standard output when absent. */
   readonly logSink?: LogSink;
+  /**
+   * This process is one of several behind one port: it shares the port, opens no admin listener, and leaves it to who
+   * started it to tell of the start and the end.
+   */
+  readonly worker?: boolean;
 }
 
 export interface GateAddresses {
@@ -62,6 +67,17 @@ export interface Gate {
   listen(): Promise<GateAddresses>;
   /** Stops accepting, finishes what runs within `listen.timeouts.drain`, and lets go of everything. True when all was finished. */
   close(): Promise<boolean>;
+  readonly operations: GateOperations;
+}
+
+/** What the admin listener serves, for those who serve it themselves. */
+export interface GateOperations {
+  readonly metrics: Pick<Metrics, 'expose' | 'snapshot' | 'contentType'>;
+  /** Whether this process should get traffic now. */
+  readonly readiness: () => Promise<Readiness>;
+  readonly sessions: SessionDirectory;
+  /** Requests and upgraded connections that are being carried now. */
+  readonly inFlight: () => number;
 }
 
 /** How long the last log lines may take to be written (milliseconds). */
@@ -73,6 +89,7 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
   const state: GateState = { phase: 'starting', sessions: null, door: null };
   const observers = createObservers(config, options, state);
   const { emit } = observers;
+  const tell: Emit = options.worker === true ? () => {} : emit;
   const shared: SharedDeps = {
     publicUrl: new URL(config.publicUrl),
     clock: options.clock ?? systemClock,
@@ -90,11 +107,12 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
     carrier,
     emit,
     clock: shared.clock,
+    reusePort: options.worker === true,
   });
   state.door = door;
   const readiness = createReadiness(state, store, { providers, clock: shared.clock });
   const admin =
-    config.admin === undefined
+    config.admin === undefined || options.worker === true
       ? null
       : createAdminServer(config.admin, { metrics: observers.metrics, readiness });
 
@@ -102,6 +120,7 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
     await carrier.close(config.listen.timeouts.drain);
     await sessions.close();
     sweeper.stop();
+    identity.rings.close();
     for (const provider of providers.values()) await provider.close();
     await store.close();
     await admin?.close();
@@ -110,11 +129,11 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
   return {
     async listen() {
       for (const { path, message } of options.warnings ?? [])
-        emit('config.warned', { message: `${path} ${message}` });
+        tell('config.warned', { message: `${path} ${message}` });
       const adminAddress = (await admin?.listen()) ?? null;
       const address = await door.listen();
       state.phase = 'serving';
-      emit('process.started', {
+      tell('process.started', {
         version: options.version ?? 'unknown',
         address: formatAddress(address),
         admin: adminAddress === null ? null : formatAddress(adminAddress),
@@ -123,12 +142,18 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
     },
     async close() {
       state.phase = 'draining';
-      emit('process.draining', { inFlight: door.inFlight() });
+      tell('process.draining', { inFlight: door.inFlight() });
       const drained = await door.close();
       await release();
-      emit('process.stopped', { drained });
+      tell('process.stopped', { drained });
       await observers.logger.close(logDeadline);
       return drained;
+    },
+    operations: {
+      metrics: observers.metrics,
+      readiness,
+      sessions: sessions.directory,
+      inFlight: door.inFlight,
     },
   };
 }
@@ -167,14 +192,6 @@ function createStore(config: Config, clock: Clock): Store {
     : createSqliteStore({ path: join(config.dataDir, 'sessions.db') }, { clock });
 }
 
-function openKeyRing(config: Config, random: RandomBytes, emit: Emit): KeyRing {
-  const { keys } = config.session;
-  if (keys !== undefined) return createKeyRing(readKeys(keys));
-  const { key, warning } = loadGeneratedKey(config.dataDir, { random });
-  if (warning !== null) emit('config.warned', { message: warning });
-  return createKeyRing([key]);
-}
-
 interface SharedDeps {
   readonly publicUrl: URL;
   readonly clock: Clock;
@@ -195,6 +212,7 @@ function createProviders(config: Config, deps: SharedDeps): Providers {
 /** Who somebody is and for how long: everything behind `authenticate` and the own endpoints. */
 interface IdentityParts {
   readonly cookieNames: CookieNames;
+  readonly rings: KeyRings;
   readonly store: Store;
   readonly sweeper: Sweeper;
   readonly providers: Providers;
@@ -207,17 +225,18 @@ type AllDeps = SharedDeps & IdentityParts;
 function createIdentityParts(config: Config, shared: SharedDeps): IdentityParts {
   const cookieNames = createCookieNames(config.session, shared.publicUrl);
   // What can fail comes first, the store last: nothing has to be closed then.
-  const keyRing = openKeyRing(config, shared.random, shared.emit);
+  const rings = createKeyRings(config.session.keys, { ...shared, dataDir: config.dataDir });
   const providers = createProviders(config, shared);
   const store = createObservedStore(createStore(config, shared.clock), shared);
-  const parts = { ...shared, store, keyRing, cookieNames };
+  const parts = { ...shared, store, keyRing: rings.tokens, cookieNames };
   return {
     cookieNames,
     store,
     sweeper: createSweeper(store),
     providers,
     sessions: createSessions(config.session, { ...parts, providers }),
-    transactions: createLoginTransactions(parts),
+    transactions: createLoginTransactions({ ...parts, keyRing: rings.cookies }),
+    rings,
   };
 }
 
@@ -283,8 +302,4 @@ function createReadiness(state: GateState, store: Store, deps: { providers: Prov
       checks[`provider.${name}`] = provider.isReady() ? 'ok' : 'unknown';
     return { ready: state.phase === 'serving' && storeAnswers, checks };
   };
-}
-
-function formatAddress({ host, port }: HostPort): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

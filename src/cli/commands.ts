@@ -18,4 +18,8 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Print the JSON schema of the configuration',
     load: async () => (await import('./schema.ts')).schemaCommand,
   },
+  keys: {
+    summary: 'Make, list and rotate the keys that seal sessions',
+    load: async () => (await import('./keys.ts')).keysCommands,
+  },
 };

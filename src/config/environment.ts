@@ -113,7 +113,8 @@ function stepFor(schema: Schema, at: unknown, level: string): string | number | 
 function isSettable(schema: Schema): boolean {
   const node = nodeOf(schema);
   if (node.kind === 'union') return node.options.some(isSettable);
-  return node.kind === 'scalar' || (node.kind === 'list' && nodeOf(node.item).kind === 'scalar');
+  if (node.kind === 'scalar') return true;
+  return node.kind === 'list' && (nodeOf(node.item).kind === 'scalar' || isReferable(node.item));
 }
 
 const fold = (name: string) => name.toLowerCase().replace(/[_-]/g, '');

@@ -92,7 +92,7 @@ function missing(schema: Schema, path: Path): string {
   return node?.kind === 'list' ? 'is missing: a list' : 'is missing';
 }
 
-/** The branch that came furthest tells most: the one whose first issue lies deepest. */
+/** The branch that came furthest tells most: the one whose first issue lies deepest. One of another type tells nothing. */
 function fromUnion(
   issue: Extract<Issue, { code: 'invalid_union' }>,
   context: IssueContext,
@@ -103,9 +103,19 @@ function fromUnion(
     const [reason, suggestion] = notAmong(valueAt(context.data, path), options.map(String));
     return [{ path, reason, suggestion }];
   }
+  const branches = issue.errors.filter((branch) => typeExpected(branch) === null);
+  if (branches.length === 0) {
+    const types = issue.errors.map((branch) => article(typeExpected(branch) as string));
+    return [{ path, reason: `must be ${[...new Set(types)].join(' or ')}`, suggestion: null }];
+  }
   const depth = (issues: readonly Issue[]) => Math.max(...issues.map((each) => each.path.length));
-  const [best] = [...issue.errors].sort((a, b) => depth(b) - depth(a) || a.length - b.length);
+  const [best] = branches.sort((a, b) => depth(b) - depth(a) || a.length - b.length);
   return (best as Issue[]).flatMap((each) => findings(each, context, [...path, ...(each.path as Path)]));
+}
+
+/** What type a branch wants when the value is of another; null when it is of that type. */
+function typeExpected([first]: readonly Issue[]): string | null {
+  return first?.code === 'invalid_type' && first.path.length === 0 ? first.expected : null;
 }
 
 function tooSmall(origin: string, minimum: number): string {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { ScalarKind } from '../core/scalars.ts';
 import { formatDefault } from './format-default.ts';
 import { configSchema } from './schema.ts';
+import { isReferable } from './schema-tree.ts';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 
@@ -30,16 +31,20 @@ function refine({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSc
     const written = formatDefault(zodSchema);
     if (written !== undefined) jsonSchema.default = written as NonNullable<JsonSchema['default']>;
   }
+  // An entry that keeps the name of its file is written like every other secret.
+  if (def.type === 'union' && isReferable(zodSchema)) jsonSchema.anyOf = [...forms({ type: 'string' })];
   const kind = jsonSchema.kind as ScalarKind | undefined;
   if (kind === undefined) return;
   delete jsonSchema.kind;
   if (kind === 'secret' || kind === 'certificates') {
     const { type, minLength } = jsonSchema;
     for (const key of ['type', 'minLength'] as const) delete jsonSchema[key];
-    jsonSchema.anyOf = [
-      { type, minLength } as JsonSchema,
-      reference('env', 'Name of the environment variable that holds it.'),
-      reference('file', 'File that holds it, relative to the configuration file.'),
-    ];
+    jsonSchema.anyOf = [...forms({ type, minLength } as JsonSchema)];
   } else if (patterns[kind] !== undefined) jsonSchema.pattern = patterns[kind];
 }
+
+const forms = (literal: JsonSchema): readonly JsonSchema[] => [
+  literal,
+  reference('env', 'Name of the environment variable that holds it.'),
+  reference('file', 'File that holds it, relative to the configuration file.'),
+];

@@ -103,11 +103,11 @@ function check(
   context: IssueContext,
   dangling: readonly Path[],
 ): readonly Problem[] {
-  const isDangling = (path: Path) =>
-    dangling.some((reference) => reference.every((step, index) => path[index] === step));
+  const reported = dangling.map(formatPath);
   const parsed = configSchema.safeParse(data);
-  const issues = (parsed.error?.issues ?? []).filter((issue) => !isDangling(issue.path as Path));
-  const inSchema = issues.flatMap((issue) => toProblems(issue, context));
+  const inSchema = (parsed.error?.issues ?? [])
+    .flatMap((issue) => toProblems(issue, context))
+    .filter(({ path }) => !reported.includes(path));
   const reserved = reservedNames(data).map((finding) => toProblem(finding, context));
   const across = crossCheck(data).map((finding) => toProblem(finding, context));
   return [...reserved, ...inSchema, ...across];

@@ -1,6 +1,9 @@
-/** Replaces `{ env: NAME }` and `{ file: path }` where a secret stands by what they refer to. */
-import { readFileSync, statSync } from 'node:fs';
+/**
+ * Replaces `{ env: NAME }` and `{ file: path }` where a secret stands by what they refer to. Where the schema takes the
+ * file itself, because it is watched, the reference stays and gets its full path.
+ */
 import { resolve } from 'node:path';
+import { readSecretFile } from '../keys/read-secret-file.ts';
 import { childOf, isMapping, isReferable, nodeOf, type Path, type Schema } from './schema-tree.ts';
 
 export interface ReferenceContext {
@@ -11,9 +14,6 @@ export interface ReferenceContext {
   readonly report: (path: Path, reason: string) => void;
 }
 
-/** No secret is longer; a reference to a log file must not fill the memory, and one to a device never ends. */
-const largestFile = 64 * 1024;
-
 /** What stands in for a reference that failed, so that it is reported once. */
 export const unresolved = '';
 
@@ -23,7 +23,12 @@ export function resolveReferences(
   context: ReferenceContext,
   path: Path = [],
 ): unknown {
-  if (isReferable(schema)) return isMapping(value) ? resolveOne(value, context, path) : value;
+  if (isReferable(schema)) {
+    if (!isMapping(value)) return value;
+    return takesFile(schema, value)
+      ? { file: resolve(context.directory, value.file) }
+      : resolveOne(value, context, path);
+  }
   const node = nodeOf(schema);
   if (node.kind === 'scalar') return value;
   const visit = (step: string | number, member: unknown): unknown => {
@@ -33,6 +38,11 @@ export function resolveReferences(
   if (Array.isArray(value)) return value.map((member, index) => visit(index, member));
   if (!isMapping(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, visit(key, member)]));
+}
+
+function takesFile(schema: Schema, value: Record<string, unknown>): value is { readonly file: string } {
+  if (childOf(schema, 'file') === null || Object.keys(value).length !== 1) return false;
+  return typeof value.file === 'string' && value.file !== '';
 }
 
 function resolveOne(reference: Record<string, unknown>, context: ReferenceContext, path: Path): string {
@@ -60,16 +70,6 @@ function fromEnvironment(name: string, { env }: ReferenceContext, fail: (reason:
 }
 
 function fromFile(name: string, { directory }: ReferenceContext, fail: (reason: string) => string): string {
-  const file = resolve(directory, name);
-  try {
-    const stat = statSync(file);
-    if (!stat.isFile()) return fail(`the file ${file} is no regular file`);
-    if (stat.size > largestFile) return fail(`the file ${file} is larger than 64 KiB`);
-    const text = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
-    return text === '' ? fail(`the file ${file} is empty`) : text;
-  } catch (error) {
-    return fail(
-      `the file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`,
-    );
-  }
+  const read = readSecretFile(resolve(directory, name));
+  return read.ok ? read.text : fail(read.reason);
 }

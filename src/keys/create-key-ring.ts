@@ -44,7 +44,7 @@ export function createKeyRing(
   { onOldUsed }: KeyRingOptions = {},
 ): ReplaceableKeyRing {
   let keys = createRingKeys(initial);
-  const find = (sealed: Uint8Array) => keys.all.find((candidate) => isSealedBy(candidate, sealed));
+  const find = (sealed: Uint8Array) => keys.all.find(({ header }) => hasHeader(sealed, header));
   return {
     get ids() {
       return keys.ids;
@@ -52,7 +52,7 @@ export function createKeyRing(
     seal: (purpose, plaintext, secret) => seal(keys.first, purpose, { plaintext, secret: secret ?? null }),
     open(purpose, sealed, secret) {
       const key = find(sealed);
-      if (key === undefined) return null;
+      if (key === undefined || sealed.length < overhead) return null;
       const plaintext = open(key, purpose, { sealed, secret: secret ?? null });
       if (plaintext === null) return null;
       const stale = key !== keys.first;
@@ -133,8 +133,8 @@ function open(
   }
 }
 
-function isSealedBy(key: RingKey, sealed: Uint8Array): boolean {
-  return sealed.length >= overhead && key.header.equals(sealed.subarray(0, headerLength));
+function hasHeader(sealed: Uint8Array, header: Buffer): boolean {
+  return header.equals(sealed.subarray(0, headerLength));
 }
 
 /** The secret is the salt: without it the derived key cannot be computed even from the ring. */

@@ -1,42 +1,87 @@
-/** The schema of one entry of `session.keys`, and how the entry becomes the bytes of a key. */
+/** The schema of `session.keys`: two rings, each from entries that hold keys or name a file that does. */
 import { z } from 'zod';
+import type { ScalarKind } from '../core/scalars.ts';
 import { Secret } from '../core/secret.ts';
-import { keyLength } from './create-key-ring.ts';
+import { faultOfRing, mostKeys, parseKeys } from './parse-keys.ts';
+import { readSecretFile } from './read-secret-file.ts';
 
-/** The bytes of a key written in base64, or null when it is not exactly 32 bytes in canonical base64. */
-export function parseKey(text: string): Buffer | null {
-  const trimmed = text.trim();
-  if (!/^[A-Za-z0-9+/]{43}=$/.test(trimmed)) return null;
-  const key = Buffer.from(trimmed, 'base64');
-  return key.length === keyLength && key.toString('base64') === trimmed ? key : null;
+/** One entry of a ring. */
+export interface KeySource {
+  /** The file that is watched; null for text, which stays what it is. */
+  readonly file: string | null;
+  /** What was written, or what the file held when the configuration was read. */
+  readonly text: Secret;
 }
 
-/** One key of the ring: 32 random bytes in base64. */
-export const sealingKeySchema = z
-  .string()
-  .meta({ kind: 'secret' })
-  .transform((text, context) => {
-    const key = parseKey(text);
-    if (key === null) {
-      context.addIssue({
-        code: 'custom',
-        message: 'is not a key: write 32 random bytes in base64, as `openssl rand -base64 32` prints them',
-      });
-      return z.NEVER;
-    }
-    if (key.every((byte) => byte === key[0])) {
-      context.addIssue({ code: 'custom', message: 'is not random: every byte of the key is the same' });
-      return z.NEVER;
-    }
-    return new Secret(text.trim());
+interface Written {
+  readonly file: string | null;
+  readonly text: string;
+}
+
+export type RingKeysRead =
+  | { readonly ok: true; readonly keys: readonly Buffer[] }
+  | {
+      readonly ok: false;
+      /** What is wrong, where, and what to write instead; nothing of what was written. */
+      readonly reason: string;
+    };
+
+/** The keys of a ring in order: all of every entry, or what is wrong with one. */
+export function readRing(entries: readonly Written[]): RingKeysRead {
+  const keys: Buffer[] = [];
+  for (const entry of entries) {
+    const parsed = readEntry(entry);
+    if (!parsed.ok) return parsed;
+    keys.push(...parsed.keys);
+  }
+  const fault = faultOfRing(keys);
+  return fault === null ? { ok: true, keys } : { ok: false, reason: fault };
+}
+
+function readEntry({ file, text }: Written): RingKeysRead {
+  const parsed = parseKeys(text);
+  return parsed.ok || file === null ? parsed : { ok: false, reason: `the file ${file}: ${parsed.reason}` };
+}
+
+/** Unlike other secrets, an entry keeps the name of its file, because the file is looked at again and again. */
+const entrySchema = z
+  .union([
+    z.string().meta({ kind: 'secret' satisfies ScalarKind }),
+    z.strictObject({ file: z.string().min(1) }),
+  ])
+  .transform((entry, context): KeySource => {
+    const read = typeof entry === 'string' ? { ok: true as const, text: entry } : readSecretFile(entry.file);
+    const file = typeof entry === 'string' ? null : entry.file;
+    const keys = read.ok ? readEntry({ file, text: read.text }) : read;
+    if (read.ok && keys.ok) return { file, text: new Secret(read.text) };
+    context.addIssue({ code: 'custom', message: keys.ok ? '' : keys.reason });
+    return z.NEVER;
   })
-  .describe('A key of 32 random bytes in base64: literally, `{ env: NAME }` or `{ file: path }`.');
+  .describe('Keys, one or several: literally, `{ env: NAME }` or `{ file: path }`.');
 
-/** The bytes of validated entries, in order. Throws when one was not validated: a misuse. */
-export function readKeys(entries: readonly Secret[]): readonly Buffer[] {
-  return entries.map((entry) => {
-    const key = parseKey(entry.reveal());
-    if (key === null) throw new Error('a key that was not validated');
-    return key;
+const ringSchema = z
+  .array(entrySchema)
+  .min(1)
+  .max(mostKeys)
+  .superRefine((sources, context) => {
+    const read = readRing(sources.map(revealed));
+    if (!read.ok) context.addIssue({ code: 'custom', message: read.reason });
   });
+
+/** An entry as it was written. */
+export function revealed({ file, text }: KeySource): Written {
+  return { file, text: text.reveal() };
 }
+
+/** Both rings. A list makes both of it: what they seal is told apart by purpose anyway. */
+export const keysSchema = z
+  .union([
+    ringSchema.describe('One ring for both.'),
+    z.strictObject({
+      cookies: ringSchema.describe('Keys of what browsers hold.'),
+      tokens: ringSchema.describe('Keys of what the store holds.'),
+    }),
+  ])
+  .transform((keys) => (Array.isArray(keys) ? { cookies: keys, tokens: keys } : keys));
+
+export type KeysConfig = z.output<typeof keysSchema>;

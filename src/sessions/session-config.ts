@@ -1,7 +1,7 @@
 /** The `session` section of the configuration: where sessions live, how long, and the cookie that carries them. */
 import { z } from 'zod';
 import { duration } from '../core/scalars.ts';
-import { sealingKeySchema } from '../keys/key-config.ts';
+import { keysSchema } from '../keys/key-config.ts';
 import { redisSchema } from '../stores/redis-config.ts';
 
 /** Chromium keeps no cookie longer (RFC 6265bis section 5.5); a session that outlives it would be a mistake. */
@@ -65,13 +65,10 @@ export const sessionSchema = z
       .prefault('12h')
       .describe('A session ends so long after sign-in, however much it is used.'),
     cookie: cookieSchema.prefault({}).describe('The session cookie.'),
-    keys: z
-      .array(sealingKeySchema)
-      .min(1)
-      .max(16)
+    keys: keysSchema
       .optional()
       .describe(
-        'Keys that seal sessions at rest. The first seals, all open: to rotate, add the new key behind, later move it to the front, and remove the old one when `absoluteTimeout` has passed. Absent: a key is generated into `dataDir`.',
+        'Keys that seal sessions: a list for everything, or `cookies` for what browsers hold and `tokens` for what the store holds. An entry may hold several, one a line or separated by commas. The first seals, all open; at most 16. Files are watched and `sallyport keys rotate` changes them in safe steps. Absent: `cookies.key` and `tokens.key` are made in `dataDir`.',
       ),
     refresh: refreshSchema.prefault({}).describe('When access tokens are renewed.'),
     cacheSize: z

@@ -24,7 +24,9 @@ test('every section is there, and nothing else is allowed', () => {
 });
 
 test('a secret may be text or a reference', () => {
-  for (const secret of [field('providers', 'main', 'clientSecret'), field('session', 'keys', '0')]) {
+  const [list, rings] = field('session', 'keys').anyOf as unknown as readonly [Json, Json];
+  const keys = [list.items, rings.properties?.cookies?.items, rings.properties?.tokens?.items] as Json[];
+  for (const secret of [field('providers', 'main', 'clientSecret'), ...keys]) {
     const forms = secret.anyOf as unknown as readonly { type: string; required?: string[] }[];
     assert.deepEqual(
       forms.map(({ type, required }) => required?.[0] ?? type),

@@ -213,14 +213,14 @@ test('a reference stands only where a secret is expected', () => {
   );
 });
 
-test('keys of the key ring may be references too', () => {
-  const key = Buffer.alloc(32, 'k1').toString('base64');
-  write('key', `${key}\n`);
+test('keys of the key rings may be references too', () => {
+  const [first, second] = ['k1', 'k2'].map((text) => Buffer.alloc(32, text).toString('base64'));
+  write('key', `${first}\n`);
   const text = `${yaml}session: { keys: [ { file: key }, { env: OLD_KEY } ] }\n`;
-  const config = configOf(loadConfig({ file: write('keys.yaml', text), env: { ...env, OLD_KEY: key } }));
+  const config = configOf(loadConfig({ file: write('keys.yaml', text), env: { ...env, OLD_KEY: second } }));
   assert.deepEqual(
-    config.session.keys?.map((each) => each.reveal()),
-    [key, key],
+    config.session.keys?.tokens.map((each) => each.text.reveal()),
+    [first, second],
   );
 });
 

@@ -15,7 +15,7 @@ import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { SallyportError } from '../../../src/core/errors.ts';
 import { loadGeneratedKey } from '../../../src/keys/generated-key.ts';
-import { parseKey } from '../../../src/keys/key-config.ts';
+import { parseKeys } from '../../../src/keys/parse-keys.ts';
 import { runAsNobody } from '../../support/as-nobody.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -23,27 +23,32 @@ const deps = { random: randomBytes };
 
 test('makes folder and key at the first start and finds the same key at the next', (context) => {
   const dataDir = join(temporaryFolder(context), 'a', 'data');
-  const { key, warning } = loadGeneratedKey(dataDir, deps);
-  assert.equal(key.length, 32);
+  const path = join(dataDir, 'tokens.key');
+  const { source, warning } = loadGeneratedKey(path, deps);
   assert.equal(warning, null);
-  assert.deepEqual(loadGeneratedKey(dataDir, deps), { key, warning: null });
-  assert.equal(statSync(join(dataDir, 'session.key')).mode & 0o777, 0o600);
+  assert.deepEqual(loadGeneratedKey(path, deps), { source, warning: null });
+  assert.equal(source.file, path);
+  assert.equal(parseKeys(source.text.reveal()).ok, true);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
   assert.equal(statSync(dataDir).mode & 0o777, 0o700);
-  assert.deepEqual(readdirSync(dataDir), ['session.key']);
+  assert.deepEqual(readdirSync(dataDir), ['tokens.key']);
 });
 
-test('writes the key so that it can be moved to session.keys as it is', (context) => {
-  const dataDir = temporaryFolder(context);
-  const { key } = loadGeneratedKey(dataDir, deps);
-  assert.deepEqual(parseKey(readFileSync(join(dataDir, 'session.key'), 'utf8')), key);
+test('is a key file like every other, with several keys when somebody put them there', (context) => {
+  const path = join(temporaryFolder(context), 'tokens.key');
+  const { source } = loadGeneratedKey(path, deps);
+  assert.equal(readFileSync(path, 'utf8'), `${source.text.reveal()}\n`);
+  const ring = `${source.text.reveal()}\n${randomBytes(32).toString('base64')} # next`;
+  writeFileSync(path, ring);
+  assert.equal(loadGeneratedKey(path, deps).source.text.reveal(), ring);
 });
 
 test('warns of a key file that others can read', (context) => {
   const dataDir = temporaryFolder(context);
-  loadGeneratedKey(dataDir, deps);
-  chmodSync(join(dataDir, 'session.key'), 0o644);
+  loadGeneratedKey(join(dataDir, 'tokens.key'), deps);
+  chmodSync(join(dataDir, 'tokens.key'), 0o644);
   assert.match(
-    loadGeneratedKey(dataDir, deps).warning ?? '',
+    loadGeneratedKey(join(dataDir, 'tokens.key'), deps).warning ?? '',
     /open to other users \(mode 644\): run chmod 600/,
   );
 });
@@ -56,14 +61,14 @@ const damaged = {
 };
 for (const [what, content] of Object.entries(damaged)) {
   test(`a key file that is ${what} stops the start with a message, and is left as it is`, (context) => {
-    const path = join(temporaryFolder(context), 'session.key');
+    const path = join(temporaryFolder(context), 'tokens.key');
     writeFileSync(path, content);
     assert.throws(
-      () => loadGeneratedKey(join(path, '..'), deps),
+      () => loadGeneratedKey(path, deps),
       (error) =>
         error instanceof SallyportError &&
         error.code === 'ERR_KEYS_UNAVAILABLE' &&
-        /does not hold a key of 32 bytes.*restore it from a backup/.test(error.message),
+        /^the (key )?file .*tokens\.key.*restore it from a backup/i.test(error.message),
     );
     assert.equal(readFileSync(path, 'utf8'), content);
   });
@@ -71,29 +76,32 @@ for (const [what, content] of Object.entries(damaged)) {
 
 test('an unreadable key file stops the start with a message that says what to do', (context) => {
   const dataDir = temporaryFolder(context);
-  loadGeneratedKey(dataDir, deps);
-  chmodSync(join(dataDir, 'session.key'), 0o000);
+  loadGeneratedKey(join(dataDir, 'tokens.key'), deps);
+  chmodSync(join(dataDir, 'tokens.key'), 0o000);
   chmodSync(dataDir, 0o755);
   const module = new URL('../../../src/keys/generated-key.ts', import.meta.url).href;
-  const said = runAsNobody({ module, expression: `it.loadGeneratedKey(${JSON.stringify(dataDir)}, {})` });
+  const said = runAsNobody({
+    module,
+    expression: `it.loadGeneratedKey(${JSON.stringify(join(dataDir, 'tokens.key'))}, {})`,
+  });
   assert.match(
     said,
-    /^ERR_KEYS_UNAVAILABLE .*session\.key cannot be read \(EACCES\): make it readable for the user/,
+    /^ERR_KEYS_UNAVAILABLE .*tokens\.key cannot be read \(EACCES\): make it readable for the user/,
   );
 });
 
 test('a folder in the place of the key file stops the start with a message', (context) => {
   const dataDir = temporaryFolder(context);
-  mkdirSync(join(dataDir, 'session.key'));
-  assert.throws(() => loadGeneratedKey(dataDir, deps), /session\.key cannot be read \(EISDIR\)/);
+  mkdirSync(join(dataDir, 'tokens.key'));
+  assert.throws(() => loadGeneratedKey(join(dataDir, 'tokens.key'), deps), /tokens\.key is no regular file/);
 });
 
 test('a data folder that is a file stops the start with a message', (context) => {
   const path = join(temporaryFolder(context), 'data');
   writeFileSync(path, '');
   assert.throws(
-    () => loadGeneratedKey(path, deps),
-    /the key file .* cannot be (made|read) \((EEXIST|ENOTDIR)\)/,
+    () => loadGeneratedKey(join(path, 'tokens.key'), deps),
+    /the (key )?file .* cannot be (made|read) \((EEXIST|ENOTDIR)\)/,
   );
 });
 
@@ -103,21 +111,24 @@ test('gives every one of several processes that start at once the same key', asy
   const code = `
     const { parentPort, workerData } = require('node:worker_threads');
     import(workerData.module).then(({ loadGeneratedKey }) => {
-      const { key } = loadGeneratedKey(workerData.dataDir, { random: require('node:crypto').randomBytes });
-      parentPort.postMessage(key.toString('base64'));
+      const { source } = loadGeneratedKey(workerData.path, { random: require('node:crypto').randomBytes });
+      parentPort.postMessage(source.text.reveal());
     });`;
   const keys = await Promise.all(
     Array.from(
       { length: 6 },
       () =>
         new Promise((resolve, reject) => {
-          const worker = new Worker(code, { eval: true, workerData: { module, dataDir } });
+          const worker = new Worker(code, {
+            eval: true,
+            workerData: { module, path: join(dataDir, 'tokens.key') },
+          });
           worker.once('message', resolve);
           worker.once('error', reject);
         }),
     ),
   );
   assert.equal(new Set(keys).size, 1);
-  assert.ok(existsSync(join(dataDir, 'session.key')));
-  assert.deepEqual(readdirSync(dataDir), ['session.key']);
+  assert.ok(existsSync(join(dataDir, 'tokens.key')));
+  assert.deepEqual(readdirSync(dataDir), ['tokens.key']);
 });
