@@ -1,8 +1,9 @@
 /** Why an address cannot be listened on, for the operator. */
+import { formatAddress } from '../core/format-address.ts';
 import type { HostPort } from '../core/scalars.ts';
 
-export function explainListenError(error: NodeJS.ErrnoException, { host, port }: HostPort): string {
-  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+export function explainListenError(error: NodeJS.ErrnoException, address: HostPort): string {
+  const where = formatAddress(address);
   if (error.code === 'EADDRINUSE') return `${where} is taken: another process listens there`;
   if (error.code === 'EACCES') return `${where} needs privileges: ports below 1024 are reserved`;
   if (error.code === 'EADDRNOTAVAIL') return `${where} is no address of this machine`;
