@@ -1,11 +1,15 @@
 /**
- * The listener for operators: `/healthz`, `/readyz`, `/metrics`. It shares nothing with the public one, answers GET and
- * HEAD only, reads no body, and keeps a connection no longer than an answer takes.
+ * The listener for operators: `/healthz`, `/readyz`, `/metrics` and, when configured, `/admin/sessions`. It shares nothing
+ * with the public one, reads no body, and keeps a connection no longer than an answer takes.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { HostPort } from '../core/scalars.ts';
+import { type AdminAnswer, errorAnswer, jsonAnswer } from './admin-answer.ts';
 import type { AdminConfig } from './admin-config.ts';
+import { createAdminListener } from './admin-listener.ts';
+import { type AdminHostCheck, createAdminHostCheck } from './host-check.ts';
+import { createSessionsApi, type SessionsApi, type SessionsApiDeps } from './sessions-api.ts';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -17,6 +21,8 @@ export interface AdminDeps {
   readonly metrics: { expose(): Promise<string>; readonly contentType: string };
   /** Whether this process should get traffic now. Must not do more work the more often it is asked. */
   readonly readiness: () => Readiness | Promise<Readiness>;
+  /** For `/admin/sessions`, which is there when it is configured as well. */
+  readonly sessions?: SessionsApiDeps;
 }
 
 export interface AdminServer {
@@ -26,21 +32,28 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
+type Page = () => Promise<AdminAnswer>;
+
+/** What the listener has to answer with. */
+interface Site {
+  readonly pages: ReadonlyMap<string, Page>;
+  readonly isOwnHost: AdminHostCheck;
+  readonly sessions: SessionsApi | null;
 }
 
-type Page = () => Promise<Answer>;
-
-/** Milliseconds for a request to arrive and for an answer to be taken. */
-const patience = 5000;
-/** Longer than any of our three targets. */
+/** Longer than any of our three pages. */
 const targetLimit = 256;
 
 export function createAdminServer(config: AdminConfig, deps: AdminDeps): AdminServer {
-  const server = createAdminListener(createPages(deps));
+  const site: Site = {
+    pages: createPages(deps),
+    isOwnHost: createAdminHostCheck(config),
+    sessions:
+      config.sessions === undefined || deps.sessions === undefined
+        ? null
+        : createSessionsApi(config.sessions, deps.sessions),
+  };
+  const server = createAdminListener(config.tls, (request, response) => void answer(site, request, response));
   return {
     listen: () => listen(server, config.address),
     close: () =>
@@ -53,12 +66,12 @@ export function createAdminServer(config: AdminConfig, deps: AdminDeps): AdminSe
 
 function createPages(deps: AdminDeps): ReadonlyMap<string, Page> {
   return new Map<string, Page>([
-    ['/healthz', async () => json(200, { status: 'ok' })],
+    ['/healthz', async () => jsonAnswer(200, { status: 'ok' })],
     [
       '/readyz',
       async () => {
         const { ready, checks } = await deps.readiness();
-        return json(ready ? 200 : 503, { ready, checks });
+        return jsonAnswer(ready ? 200 : 503, { ready, checks });
       },
     ],
     [
@@ -68,65 +81,47 @@ function createPages(deps: AdminDeps): ReadonlyMap<string, Page> {
   ]);
 }
 
-function createAdminListener(pages: ReadonlyMap<string, Page>): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: 8192,
-      headersTimeout: patience,
-      requestTimeout: patience,
-      connectionsCheckingInterval: 1000,
-      keepAliveTimeout: patience,
-      insecureHTTPParser: false,
-    },
-    (request, response) => void answer(pages, request, response),
-  );
-  server.maxConnections = 64;
-  server.setTimeout(2 * patience, (socket) => socket.destroy());
-  // A connection that fails before it is accepted is nobody's request, and must not end the process.
-  server.on('error', () => {});
-  server.on('checkContinue', (request, response) => void answer(pages, request, response));
-  return server;
-}
-
-async function answer(
-  pages: ReadonlyMap<string, Page>,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const { status, type, body } = await answerFor(pages, request);
+async function answer(site: Site, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { status, type, body, headers } = await answerFor(site, request);
   response.writeHead(status, {
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...headers,
     // A body that nobody reads would be taken for the next request.
     ...(hasBody(request) ? { connection: 'close' } : {}),
   });
   response.end(request.method === 'HEAD' ? '' : body);
 }
 
-async function answerFor(pages: ReadonlyMap<string, Page>, request: IncomingMessage): Promise<Answer> {
-  if (request.method !== 'GET' && request.method !== 'HEAD')
-    return json(405, { error: 'method not allowed' });
-  if (hasBody(request)) return json(400, { error: 'a request body is not wanted here' });
+async function answerFor(site: Site, request: IncomingMessage): Promise<AdminAnswer> {
+  if (!site.isOwnHost(request.headers.host))
+    return errorAnswer(421, 'not asked by a name of this listener: see `admin.hosts`');
   const target = request.url ?? '';
-  const page = target.length > targetLimit ? undefined : pages.get(target.split('?', 1)[0] as string);
-  if (page === undefined) return json(404, { error: 'not found' });
   try {
-    return await page();
+    if (site.sessions?.isFor(target) && !hasBody(request)) return await site.sessions.answer(request);
+    return await readPage(site.pages, target, request);
   } catch {
-    return json(500, { error: 'internal error' });
+    return errorAnswer(500, 'internal error');
   }
+}
+
+async function readPage(
+  pages: ReadonlyMap<string, Page>,
+  target: string,
+  request: IncomingMessage,
+): Promise<AdminAnswer> {
+  if (hasBody(request)) return errorAnswer(400, 'a request body is not wanted here');
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return errorAnswer(405, 'method not allowed', { allow: 'GET, HEAD' });
+  const page = target.length > targetLimit ? undefined : pages.get(target.split('?', 1)[0] as string);
+  return page === undefined ? errorAnswer(404, 'not found') : page();
 }
 
 function hasBody(request: IncomingMessage): boolean {
   const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
   return coding !== undefined || length !== '0';
-}
-
-function json(status: number, value: object): Answer {
-  return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
 }
 
 function listen(server: Server, address: HostPort): Promise<HostPort> {

@@ -21,7 +21,7 @@ async function start(
   deps: Partial<AdminDeps> = {},
 ): Promise<{ url: string; port: number; server: AdminServer }> {
   const server = createAdminServer(
-    { address: { host: '127.0.0.1', port: 0 } },
+    { address: { host: '127.0.0.1', port: 0 }, hosts: [] },
     { metrics, readiness: () => ({ ready: true, checks: { state: 'serving' } }), ...deps },
   );
   open.push(server);
@@ -102,7 +102,10 @@ for (const path of [
 ]) {
   test(`${path.slice(0, 20)} is not found`, async () => {
     const { port } = await start();
-    const answer = await exchange(port, `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    const answer = await exchange(
+      port,
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+    );
     assert.match(answer, /^HTTP\/1\.1 404 /);
   });
 }
@@ -124,10 +127,10 @@ const garbage: Readonly<Record<string, string>> = {
   'a TLS hello': '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003',
   'not HTTP': 'hello\r\n\r\n',
   'no Host': 'GET /metrics HTTP/1.1\r\n\r\n',
-  'a bare line feed in a header': 'GET /metrics HTTP/1.1\nHost: a\nX: y\n\n',
+  'a bare line feed in a header': 'GET /metrics HTTP/1.1\nHost: localhost\nX: y\n\n',
   'both framings':
-    'GET /metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
-  'a head over the limit': `GET /metrics HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    'GET /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  'a head over the limit': `GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
 };
 
 for (const [what, bytes] of Object.entries(garbage)) {
@@ -140,10 +143,10 @@ for (const [what, bytes] of Object.entries(garbage)) {
 
 test('a request with a body is refused and its body is never taken for a request', async () => {
   const { port } = await start();
-  const hidden = 'GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n';
+  const hidden = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n';
   const answer = await exchange(
     port,
-    `GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
+    `GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${hidden.length}\r\n\r\n${hidden}`,
   );
   assert.match(answer, /^HTTP\/1\.1 400 /);
   assert.equal(answer.split('HTTP/1.1 ').length, 2);
@@ -154,7 +157,7 @@ test('Expect: 100-continue does not make the listener ask for the body', async (
   const { port } = await start();
   const answer = await exchange(
     port,
-    'GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n',
+    'GET /healthz HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n',
   );
   assert.match(answer, /^HTTP\/1\.1 400 /);
 });
@@ -163,7 +166,7 @@ test('an upgrade and CONNECT end without another protocol', async () => {
   const { port } = await start();
   const upgrade = await exchange(
     port,
-    'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n',
+    'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n\r\n',
   );
   assert.doesNotMatch(upgrade, /^HTTP\/1\.1 101/);
   assert.doesNotMatch(await exchange(port, 'CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n'), /^HTTP\/1\.1 2/);
@@ -178,7 +181,7 @@ test('closing ends connections that are kept open, and the port is free again', 
   await server.close();
   await closed;
   const again = createAdminServer(
-    { address: { host: '127.0.0.1', port } },
+    { address: { host: '127.0.0.1', port }, hosts: [] },
     { metrics, readiness: () => ({ ready: true, checks: {} }) },
   );
   open.push(again);
@@ -188,7 +191,7 @@ test('closing ends connections that are kept open, and the port is free again', 
 test('an address that is taken is an error to whoever starts it', async () => {
   const { port } = await start();
   const second = createAdminServer(
-    { address: { host: '127.0.0.1', port } },
+    { address: { host: '127.0.0.1', port }, hosts: [] },
     { metrics, readiness: () => ({ ready: true, checks: {} }) },
   );
   await assert.rejects(second.listen(), { code: 'EADDRINUSE' });
