@@ -3,4 +3,10 @@ export { type ConfigInput, type LoadResult, loadConfig, parseConfig } from './co
 export { formatProblems, type Problem, type Warning } from './config/problem.ts';
 export type { Config } from './config/schema.ts';
 export { type ErrorCode, errorTable, SallyportError } from './core/errors.ts';
-export { createGate, type Gate, type GateAddresses, type GateOptions } from './runtime.ts';
+export {
+  createGate,
+  type Gate,
+  type GateAddresses,
+  type GateOperations,
+  type GateOptions,
+} from './runtime.ts';

@@ -47,7 +47,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'pages',
   ],
   'index.ts': ['core', 'runtime.ts', 'config'],
-  cli: ['core', 'keys', 'index.ts', 'runtime.ts', 'config'],
+  workers: ['core', 'sessions', 'doors', 'admin', 'observe', 'config'],
+  cli: ['core', 'keys', 'index.ts', 'runtime.ts', 'config', 'workers'],
 };
 
 /** Packages that only some folders may touch. A package that is not listed may be imported by nobody. */

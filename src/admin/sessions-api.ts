@@ -9,7 +9,7 @@ import { createApiAccess } from './api-access.ts';
 import { readEndQuery, readListQuery } from './sessions-query.ts';
 
 export interface SessionsApiDeps {
-  readonly directory: SessionDirectory;
+  readonly directory: Pick<SessionDirectory, 'abilities' | 'list' | 'find' | 'end'>;
   readonly clock: Clock;
 }
 

@@ -1,7 +1,15 @@
 /** `sallyport check`: is this a configuration that the gate would start with? */
-import { formatProblems, formatWarnings } from '../config/problem.ts';
+import { formatWarnings } from '../config/problem.ts';
 import { type Command, exitCodes, type Terminal } from './command.ts';
-import { configHelp, configOption, type FoundConfig, findConfig, noConfig } from './find-config.ts';
+import {
+  configHelp,
+  configOption,
+  count,
+  describeInvalid,
+  type FoundConfig,
+  findConfig,
+  noConfig,
+} from './find-config.ts';
 
 export const checkCommand: Command = {
   options: configOption,
@@ -19,9 +27,7 @@ Exit code 0: valid (warnings may have been printed). 1: not valid. 2: wrong usag
 
 function report({ label, result }: FoundConfig, terminal: Terminal): number {
   if (!result.ok) {
-    terminal.err(
-      `${label}: ${count(result.problems.length, 'problem')}\n${formatProblems(result.problems)}\n`,
-    );
+    terminal.err(describeInvalid(label, result.problems));
     return exitCodes.problem;
   }
   const { warnings } = result;
@@ -30,9 +36,4 @@ function report({ label, result }: FoundConfig, terminal: Terminal): number {
   }
   terminal.out(`${label} is valid\n`);
   return exitCodes.ok;
-}
-
-/** `1 problem`, `2 problems`. */
-export function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

@@ -1,11 +1,11 @@
-/** `sallyport serve`: runs the gate until it is told to stop. */
-import type { LoadResult } from '../config/load.ts';
-import { formatProblems } from '../config/problem.ts';
-import { count } from './check.ts';
+/** `sallyport serve`: runs the gate until it is told to stop, in this process or in several that it looks after. */
+import { availableParallelism } from 'node:os';
+import type { Config } from '../config/schema.ts';
 import { type Command, exitCodes, type Terminal } from './command.ts';
-import { configHelp, configOption, findConfig, noConfig } from './find-config.ts';
+import { configHelp, configOption, describeInvalid, findConfig, noConfig } from './find-config.ts';
 import { guardProcess } from './guard-process.ts';
 import { describeStartFailure } from './start-failure.ts';
+import { type Loaded, supervise } from './supervise.ts';
 import { tuneHeap } from './tune-heap.ts';
 import { readVersion } from './version.ts';
 
@@ -22,18 +22,19 @@ Exit code 1: the configuration is not valid, or the gate could not start. 2: wro
       terminal.err(`sallyport serve: ${noConfig}`);
       return exitCodes.usage;
     }
-    const { label, result } = found;
+    const { label, file, result } = found;
     if (!result.ok) {
-      terminal.err(
-        `${label}: ${count(result.problems.length, 'problem')}\n${formatProblems(result.problems)}\n`,
-      );
+      terminal.err(describeInvalid(label, result.problems));
       return exitCodes.problem;
     }
-    return serve(result, terminal);
+    const workers = countWorkers(result.config);
+    return workers === 1 ? serve(result, terminal) : supervise({ ...result, file, workers }, terminal);
   },
 };
 
-type Loaded = Extract<LoadResult, { ok: true }>;
+function countWorkers({ workers }: Config): number {
+  return workers === 'auto' ? availableParallelism() : workers;
+}
 
 async function serve({ config, warnings }: Loaded, terminal: Terminal): Promise<number> {
   tuneHeap();

@@ -18,6 +18,8 @@ import { warningsOf } from './warnings.ts';
 export interface ConfigInput {
   /** YAML, JSON or TOML by extension; without it, the environment alone says everything. */
   readonly file?: string;
+  /** What the file holds, for who has read it already. */
+  readonly text?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -25,12 +27,12 @@ export type LoadResult =
   | { readonly ok: true; readonly config: Config; readonly warnings: readonly Warning[] }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
-export function loadConfig({ file, env }: ConfigInput): LoadResult {
+export function loadConfig({ file, text: given, env }: ConfigInput): LoadResult {
   if (file === undefined)
     return validate({ data: {}, locate: () => null, name: null, directory: process.cwd() }, env);
   const format = formatOf(file);
   if (format === null) return failed(file, 'has an extension that is none of .yaml, .yml, .json and .toml');
-  const text = readText(file);
+  const text = given ?? readText(file);
   if (typeof text !== 'string') return failed(file, `cannot be read (${text.code})`);
   const source = parseSource(text, format);
   if (source.ok) return validate({ ...source, name: file, directory: dirname(resolve(file)) }, env);

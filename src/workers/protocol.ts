@@ -26,7 +26,7 @@ export interface ConfigSource {
 export interface Questions {
   /** Load the configuration, open the store, make everything ready but the listener. */
   readonly prepare: { readonly body: ConfigSource; readonly answer: Prepared };
-  readonly listen: { readonly body: null; readonly answer: null };
+  readonly listen: { readonly body: null; readonly answer: unknown };
   readonly metrics: { readonly body: null; readonly answer: MetricsSnapshot };
   readonly readiness: { readonly body: null; readonly answer: Readiness };
   /** Stop accepting, finish what runs, end. Answered at once. */
