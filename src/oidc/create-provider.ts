@@ -9,14 +9,16 @@ import { mergeClaims, needsUserinfo } from './claims.ts';
 import type { Network } from './connect-guard.ts';
 import { createDiscovery } from './discovery.ts';
 import { createProviderKeys } from './jwks.ts';
-import { createEndSessionUrl, revokeToken } from './leaving.ts';
+import { createGoodbye, revokeToken } from './leaving.ts';
 import { createLibraryClient } from './library-client.ts';
+import { verifyLogoutToken } from './logout-token.ts';
 import type { Metadata } from './metadata.ts';
-import type { LoginSecrets, Provider, RefreshOutcome, SignedIn } from './provider.ts';
+import type { LoginSecrets, LogoutToken, Provider, RefreshOutcome, SignedIn } from './provider.ts';
 import type { ProviderConfig } from './provider-config.ts';
 import { createProviderHttp } from './provider-http.ts';
 import { Refusal } from './refusal.ts';
 import { createRevoker } from './revoker.ts';
+import { createTokenDecryption } from './token-decryption.ts';
 import { createTokenEndpoint, type Obtained } from './token-endpoint.ts';
 import { fetchUserinfo } from './userinfo.ts';
 
@@ -37,10 +39,11 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
   const discovery = createDiscovery(name, config, { http, emit, clock, random });
   const keys = createProviderKeys(name, { http, emit, clock });
   const library = createLibraryClient(config, http, clock);
-  const tokenEndpoint = createTokenEndpoint(config, { library, keys, clock });
+  const decrypt = createTokenDecryption(config);
+  const tokenEndpoint = createTokenEndpoint(config, { library, keys, decrypt, clock });
 
   const revoker = createRevoker(
-    async (refreshToken) => revokeToken(await discovery.metadata(), library, refreshToken),
+    async (token) => revokeToken(await discovery.metadata(), library, token),
     (outcome) => emit('token.revoked', { provider: name, outcome }),
   );
 
@@ -112,6 +115,22 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
     };
   };
 
+  const readLogoutToken = async (token: string): Promise<LogoutToken> => {
+    const signed = await decrypt(token, 'logout-token');
+    const { jwks_uri: uri } = await discovery.metadata();
+    return verifyLogoutToken(
+      signed,
+      { source: keys, uri },
+      {
+        issuer: config.issuer,
+        clientId: config.clientId,
+        trustedAudiences: config.trustedAudiences,
+        algorithms: config.idTokenSigningAlgorithms,
+        now: clock.now(),
+      },
+    );
+  };
+
   return {
     name,
     issuer: config.issuer,
@@ -122,17 +141,19 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
     },
     redeem: (answer, secrets) => redeem(answer, secrets).catch(failLogin),
     refresh: (subject, claims, tokens) => refresh(subject, claims, tokens).catch(judgeRefresh),
-    revoke: revoker.revoke,
-    async endSessionUrl(idToken, postLogoutRedirectUri, state) {
+    revoke: (token, kind = 'refresh_token') => revoker.revoke({ token, kind }),
+    async goodbye(idToken, postLogoutRedirectUri, state) {
       const metadata = await discovery.metadata().catch(() => null);
       if (metadata === null) return null;
       const { clientId } = config;
-      return createEndSessionUrl(metadata, { clientId, idToken, postLogoutRedirectUri, state });
+      return createGoodbye(metadata, { clientId, idToken, postLogoutRedirectUri, state });
     },
+    verifyLogoutToken: (token) => readLogoutToken(token).catch(failLogout),
+    pageOrigins: () => pageOrigins(config.issuer, discovery.known()),
     isReady: () => discovery.known() !== null,
-    close() {
-      revoker.close();
-      return http.close();
+    async close() {
+      await revoker.close();
+      await http.close();
     },
   };
 }
@@ -149,6 +170,18 @@ function failLogin(error: unknown): never {
   throw new SallyportError('ERR_LOGIN_FAILED', `the answer of the provider was refused: ${error.reason}`, {
     detail: error.reason,
   });
+}
+
+function failLogout(error: unknown): never {
+  if (!(error instanceof Refusal)) throw error;
+  throw new SallyportError('ERR_LOGOUT_TOKEN', `the logout token was refused: ${error.reason}`, {
+    detail: error.reason,
+  });
+}
+
+function pageOrigins(issuer: string, metadata: Metadata | null): readonly string[] {
+  const urls = [issuer, metadata?.authorization_endpoint, metadata?.end_session_endpoint];
+  return [...new Set(urls.filter((url) => url !== undefined).map((url) => new URL(url).origin))];
 }
 
 /** Only what the provider says for sure, or what must not be believed, ends a session. */

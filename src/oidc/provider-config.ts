@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { duration, secret } from '../core/scalars.ts';
 import { isLoopbackHost } from './address-policy.ts';
+import { readDecryptionKey } from './decryption-keys.ts';
 
 /** Signature algorithms that the gate can check; symmetric ones and `none` are not among them (RFC 8725 section 3.2). */
 const signingAlgorithms = [
@@ -75,6 +76,16 @@ const authorizationParameters = z
     }
   });
 
+const decryptionKeys = z
+  .array(secret())
+  .max(8)
+  .superRefine((keys, context) => {
+    for (const [index, key] of keys.entries()) {
+      const read = readDecryptionKey(key.reveal());
+      if (typeof read === 'string') context.addIssue({ code: 'custom', path: [index], message: read });
+    }
+  });
+
 export const providerSchema = z
   .strictObject({
     issuer: issuer.describe(
@@ -111,7 +122,12 @@ export const providerSchema = z
       .array(z.enum(signingAlgorithms))
       .min(1)
       .default([...signingAlgorithms])
-      .describe('Signature algorithms accepted for ID tokens.'),
+      .describe('Signature algorithms accepted for ID and logout tokens.'),
+    decryptionKeys: decryptionKeys
+      .default([])
+      .describe(
+        'Private keys (PEM or JWK) that the provider encrypts ID and logout tokens to. Empty: encrypted tokens are refused; else both kinds are accepted.',
+      ),
     authorizationParameters: authorizationParameters
       .default({})
       .describe(

@@ -28,6 +28,35 @@ export type RefreshOutcome =
   /** The provider, or a check, says that this session is over. `reason` is a stable word. */
   | { readonly kind: 'rejected'; readonly reason: string };
 
+/** What a logout token says (OpenID Connect Back-Channel Logout 1.0 section 2.4). Subject or sid are there, or both. */
+export interface LogoutToken {
+  readonly issuer: string;
+  readonly subject: string | null;
+  readonly sid: string | null;
+  /** `jti`, unique at this provider. */
+  readonly tokenId: string;
+  /** `iat`. Unix time in seconds. */
+  readonly issuedAt: number;
+  /** From then on it is refused in any case, so its id need not be remembered for longer. Unix time in seconds. */
+  readonly expiresAt: number;
+}
+
+export interface RevocableToken {
+  readonly token: string;
+  readonly kind: 'refresh_token' | 'access_token';
+}
+
+/** How a browser says goodbye at the provider (OpenID Connect RP-Initiated Logout 1.0 section 2). */
+export interface Goodbye {
+  /** To be sent to; without the ID token when that would make the address too long. */
+  readonly url: string;
+  /** The same with the ID token, to be posted. Null when `url` says it all. */
+  readonly form: {
+    readonly action: string;
+    readonly fields: readonly (readonly [name: string, value: string])[];
+  } | null;
+}
+
 export interface Provider {
   readonly name: string;
   /** Exactly as in the metadata and in `iss`. */
@@ -43,13 +72,23 @@ export interface Provider {
   redeem(answer: URLSearchParams, secrets: LoginSecrets): Promise<SignedIn>;
   /** Renews the tokens. Throws `ERR_PROVIDER_*` when it could not be told; the old refresh token then still counts. */
   refresh(subject: string, claims: Claims, tokens: TokenSet): Promise<RefreshOutcome>;
-  /** Revokes the refresh token (RFC 7009). Never throws; the outcome is an event. */
-  revoke(refreshToken: string): Promise<void>;
   /**
-   * The RP-initiated logout URL (OpenID Connect RP-Initiated Logout 1.0), or null when there is no endpoint or no
-   * answer. The provider brings `state` back to `postLogoutRedirectUri`. Without an ID token it asks the person.
+   * Revokes a token, a refresh token when nothing is said (RFC 7009). Never throws; the outcome is an event. One that
+   * failed is tried again in the background.
    */
-  endSessionUrl(idToken: string | null, postLogoutRedirectUri: string, state: string): Promise<string | null>;
+  revoke(token: string, kind?: RevocableToken['kind']): Promise<void>;
+  /**
+   * The way to say goodbye, or null when there is no such endpoint or no answer. The provider brings `state` back to
+   * `postLogoutRedirectUri`. Without an ID token it asks the person.
+   */
+  goodbye(idToken: string | null, postLogoutRedirectUri: string, state: string): Promise<Goodbye | null>;
+  /**
+   * Checks a logout token, which may be encrypted. Fails with `ERR_LOGOUT_TOKEN` (with `detail`), or with
+   * `ERR_PROVIDER_*` when there are no keys to check it with. Whether it came before is not known here.
+   */
+  verifyLogoutToken(token: string): Promise<LogoutToken>;
+  /** Origins of the pages that a person sees at the provider, as far as they are known: who may frame the gate. */
+  pageOrigins(): readonly string[];
   /** Whether metadata is known and fresh enough to sign in; for readiness. */
   isReady(): boolean;
   close(): Promise<void>;

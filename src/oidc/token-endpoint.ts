@@ -11,6 +11,7 @@ import type { Metadata } from './metadata.ts';
 import type { LoginSecrets } from './provider.ts';
 import type { ProviderConfig } from './provider-config.ts';
 import { Refusal } from './refusal.ts';
+import type { DecryptToken } from './token-decryption.ts';
 import { parseTokenResponse, type TokenResponse } from './token-response.ts';
 
 export interface Obtained extends TokenResponse {
@@ -35,13 +36,14 @@ export interface TokenEndpoint {
 export interface TokenEndpointDeps {
   readonly library: LibraryClient;
   readonly keys: ProviderKeys;
+  readonly decrypt: DecryptToken;
   readonly clock: Clock;
 }
 
 type Verify = (response: TokenResponse) => Promise<Claims | null>;
 
 export function createTokenEndpoint(config: ProviderConfig, deps: TokenEndpointDeps): TokenEndpoint {
-  const { library, keys, clock } = deps;
+  const { library, keys, decrypt, clock } = deps;
   const { max_age } = config.authorizationParameters;
 
   const check = (
@@ -73,7 +75,7 @@ export function createTokenEndpoint(config: ProviderConfig, deps: TokenEndpointD
     const sentAt = clock.now();
     let obtained: Obtained | null = null;
     const inspect = async (text: string) => {
-      const response = parseTokenResponse(text, config.scopes);
+      const response = await withoutEncryption(parseTokenResponse(text, config.scopes), decrypt);
       const claims = await verify(response);
       const lifetime = response.expiresIn === null ? config.defaultTokenLifetime : response.expiresIn * 1000;
       obtained = { ...response, claims, accessTokenExpiresAt: sentAt + Math.floor(lifetime) };
@@ -117,6 +119,12 @@ export function createTokenEndpoint(config: ProviderConfig, deps: TokenEndpointD
           refreshTokenGrant(library(metadata, { call: 'refresh', inspect, timeout: null }), refreshToken),
       ),
   };
+}
+
+/** What is kept of an encrypted ID token is the signed one inside: a hint at logout has to be that (RP-Initiated Logout 1.0 section 2). */
+async function withoutEncryption(response: TokenResponse, decrypt: DecryptToken): Promise<TokenResponse> {
+  if (response.idToken === null) return response;
+  return { ...response, idToken: await decrypt(response.idToken, 'id-token') };
 }
 
 /**

@@ -80,7 +80,7 @@ test('FL-023: a provider that refuses connections is unavailable and nothing wor
     return true;
   });
   assert.deepEqual(outcomes(gate), ['discovery failed']);
-  assert.equal(await gate.provider.endSessionUrl('x', 'https://app.test/', 's'), null);
+  assert.equal(await gate.provider.goodbye('x', 'https://app.test/', 's'), null);
   await gate.provider.close();
 });
 
@@ -169,6 +169,19 @@ for (const [title, behaviour, outcome] of revocations) {
   });
 }
 
+test('LO-047: what is revoked is named by its kind, which is a refresh token when nothing is said', async () => {
+  const gate = makeEvilGate(evil);
+  evil.behaviour = {};
+  await gate.provider.revoke('a');
+  await gate.provider.revoke('b', 'access_token');
+  const hints = evil.requests
+    .filter(({ endpoint }) => endpoint === 'revocation')
+    .slice(-2)
+    .map(({ body }) => new URLSearchParams(body).get('token_type_hint'));
+  assert.deepEqual(hints, ['refresh_token', 'access_token']);
+  await gate.provider.close();
+});
+
 test('LO-047: a revocation endpoint that never answers is left after three seconds', async () => {
   const gate = makeEvilGate(evil);
   await gate.provider.authorizationUrl(makeLoginSecrets(), {});
@@ -180,24 +193,23 @@ test('LO-047: a revocation endpoint that never answers is left after three secon
   await gate.provider.close();
 });
 
-test('LO-041, LO-042: the logout URL is null without an endpoint, and leaves out a hint that is too long', async () => {
+test('LO-041, LO-042: there is no goodbye without an endpoint, and one with a long hint is posted', async () => {
   const gate = makeEvilGate(evil);
-  assert.equal(await gate.provider.endSessionUrl('hint', 'https://app.test/out', 's'), null);
+  assert.equal(await gate.provider.goodbye('hint', 'https://app.test/out', 's'), null);
   await gate.provider.close();
   evil.behaviour = { metadata: { end_session_endpoint: `${evil.issuer}/end?tenant=1` } };
   const other = makeEvilGate(evil);
-  const url = async (hint: string) =>
-    Object.fromEntries(
-      new URL((await other.provider.endSessionUrl(hint, 'https://app.test/out', 's')) as string).searchParams,
-    );
-  const rest = {
-    tenant: '1',
-    client_id: 'app',
-    post_logout_redirect_uri: 'https://app.test/out',
-    state: 's',
-  };
-  assert.deepEqual(await url('hint'), { ...rest, id_token_hint: 'hint' });
-  assert.deepEqual(await url('h'.repeat(6000)), rest);
+  const goodbye = (hint: string) => other.provider.goodbye(hint, 'https://app.test/out', 's');
+  const query = (url = '') => Object.fromEntries(new URL(url).searchParams);
+  const fields = { client_id: 'app', post_logout_redirect_uri: 'https://app.test/out', state: 's' };
+  const short = await goodbye('hint');
+  assert.deepEqual(query(short?.url), { tenant: '1', ...fields, id_token_hint: 'hint' });
+  assert.equal(short?.form, null);
+  const hint = 'h'.repeat(6000);
+  const long = await goodbye(hint);
+  assert.deepEqual(query(long?.url), { tenant: '1', ...fields });
+  assert.equal(long?.form?.action, `${evil.issuer}/end?tenant=1`);
+  assert.deepEqual(Object.fromEntries(long?.form?.fields ?? []), { ...fields, id_token_hint: hint });
   await other.provider.close();
 });
 

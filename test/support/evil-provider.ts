@@ -2,7 +2,7 @@
  * A hostile OpenID provider on loopback: correct in everything that a test does not override, and counting every call.
  * Keys are made once; tokens are signed with `node:crypto` so that any header, however wrong, can be produced.
  */
-import { createHmac, generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto';
+import { createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign as signBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -140,6 +140,18 @@ export function makeIdToken(issuer: string, nonce: string, behaviour: EvilBehavi
     behaviour.signature?.(input) ?? signToken(input, headerObject.alg, behaviour.key ?? 'rsa');
   const token = `${input}.${signature.toString('base64url')}`;
   return behaviour.mangle?.(token) ?? token;
+}
+
+export const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout';
+
+/** A logout token of this provider, correct in everything that is not overridden. */
+export function makeLogoutToken(issuer: string, behaviour: EvilBehaviour = {}): string {
+  const claims = { nonce: undefined, jti: randomUUID(), sid: 'sid-1', events: { [logoutEvent]: {} } };
+  return makeIdToken(issuer, '', {
+    ...behaviour,
+    header: { typ: 'logout+jwt', ...behaviour.header },
+    claims: { ...claims, ...behaviour.claims },
+  });
 }
 
 function isRaw(answer: unknown): answer is EvilAnswer {

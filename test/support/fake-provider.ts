@@ -83,7 +83,9 @@ export function createFakeProvider(deps: { readonly clock: Clock; readonly name?
     },
     authorizationUrl: unused,
     redeem: unused,
-    endSessionUrl: async () => null,
+    goodbye: async () => null,
+    verifyLogoutToken: unused,
+    pageOrigins: () => [],
     isReady: () => true,
     close: async () => {},
   };
