@@ -18,6 +18,10 @@ export interface AnswerOptions {
 export interface PageOptions extends AnswerOptions {
   /** Sources of `form-action`; nothing may be posted from a page that names none. */
   readonly formAction?: string;
+  /** Sources of `script-src`: the hash of the one script that the page has. */
+  readonly scriptSource?: string;
+  /** Origins that may show the page in a frame; nobody when absent. */
+  readonly frameAncestors?: readonly string[];
   /** `no-referrer` would make a form of the page post `Origin: null`; such a page says `same-origin`. */
   readonly referrerPolicy?: 'no-referrer' | 'same-origin';
 }
@@ -45,14 +49,16 @@ const privateHeaders = [
   'same-origin',
 ] as const;
 
-/** A page: no script, no frame, no source but its own style sheet. */
+/** A page: no script but one that is named, no frame, no source but its own style sheet. */
 export function pageAnswer(page: Html, options: PageOptions): Respond {
+  const { scriptSource, frameAncestors = [] } = options;
   const policy = [
     "default-src 'none'",
     `style-src ${styleHash}`,
+    ...(scriptSource === undefined ? [] : [`script-src ${scriptSource}`]),
     `form-action ${options.formAction ?? "'none'"}`,
     "base-uri 'none'",
-    "frame-ancestors 'none'",
+    `frame-ancestors ${frameAncestors.length === 0 ? "'none'" : frameAncestors.join(' ')}`,
   ].join('; ');
   const headers = [
     'content-type',
@@ -60,8 +66,8 @@ export function pageAnswer(page: Html, options: PageOptions): Respond {
     ...privateHeaders,
     'content-security-policy',
     policy,
-    'x-frame-options',
-    'DENY',
+    // There is no value that names an origin: a page that may be framed has to do without (RFC 7034 section 2.1).
+    ...(frameAncestors.length === 0 ? ['x-frame-options', 'DENY'] : []),
     'referrer-policy',
     options.referrerPolicy ?? 'no-referrer',
     // Severs the window from whoever opened it, so that no other site can steer it.
@@ -75,6 +81,11 @@ export function pageAnswer(page: Html, options: PageOptions): Respond {
 export function redirectAnswer(location: string, options: Omit<AnswerOptions, 'status'>): Respond {
   const headers = ['location', location, ...privateHeaders, 'referrer-policy', 'no-referrer'];
   return respond(headers, '', { ...options, status: 303 });
+}
+
+/** An empty 200 for a program. */
+export function emptyAnswer(options: Omit<AnswerOptions, 'status'>): Respond {
+  return respond(privateHeaders, '', { ...options, status: 200 });
 }
 
 /** JSON that no other origin can read. */

@@ -15,6 +15,7 @@ import { type EndpointContext, justLook, loginUrl } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { failurePage } from './failure.ts';
 import { readForm, readQuery } from './form.ts';
+import { revokeTokens } from './leave-provider.ts';
 import { refuseUnlessTopLevel } from './top-level.ts';
 
 export function createCallback(context: EndpointContext): Endpoint {
@@ -66,14 +67,15 @@ async function finish(context: EndpointContext, answered: Answered): Promise<Res
 
 async function beginSession(
   { sessions }: EndpointContext,
-  { head }: Answered,
+  { head, transaction }: Answered,
   { provider, signedIn }: { readonly provider: Provider; readonly signedIn: SignedIn },
 ): Promise<Begun> {
   try {
-    return await sessions.begin(head, provider.name, signedIn);
+    // A logout that the provider has told of since then must not be undone by an answer that was on its way (LO-024).
+    return await sessions.begin(head, provider.name, signedIn, transaction.startedAt);
   } catch (error) {
     // Nobody will ever use these tokens (FL-003). `revoke` never fails, and nobody waits for it.
-    if (signedIn.tokens.refreshToken !== null) void provider.revoke(signedIn.tokens.refreshToken);
+    revokeTokens(provider, signedIn.tokens);
     throw error;
   }
 }
@@ -107,8 +109,12 @@ function failed(context: EndpointContext, answered: Answered, thrown: unknown): 
   emitFailure(context, head, { error, provider: transaction.provider });
   if (error.code === 'ERR_INTERNAL') throw thrown;
   const again = loginUrl(context, context.returnTo.resolve(transaction.returnTo));
-  return failurePage(head, error, { links: [{ href: again, text: 'Sign in again' }], setCookies });
+  const text = error.detail === 'logged-out' ? { text: loggedOutMeanwhile } : {};
+  return failurePage(head, error, { links: [{ href: again, text: 'Sign in again' }], ...text, setCookies });
 }
+
+const loggedOutMeanwhile =
+  'You were signed out while this sign-in was on its way, so it no longer counts. If you want to sign in, just start again.';
 
 /**
  * No transaction: used already, too old, or begun in another browser. A session that this browser has is left alone,

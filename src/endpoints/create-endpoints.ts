@@ -1,13 +1,17 @@
 /** The gate's own endpoints, put together: path → method → endpoint. */
 import { createAfterLogout } from './after-logout.ts';
+import { createBackchannelLogout } from './backchannel-logout.ts';
 import { createBounceCounter } from './bounce.ts';
 import { createCallback } from './callback.ts';
 import type { EndpointContext, EndpointDeps } from './context.ts';
+import { createEndOwnSessions } from './end-own-sessions.ts';
 import type { Endpoint, EndpointTable } from './endpoint.ts';
 import type { EndpointsConfig } from './endpoints-config.ts';
+import { createFrontchannelLogout } from './frontchannel-logout.ts';
 import { createLogin } from './login.ts';
 import { createLogout } from './logout.ts';
 import { createMe } from './me.ts';
+import { createOwnSessionsList } from './own-sessions-list.ts';
 import { createReturnTo } from './return-to.ts';
 import { createSignedOut } from './signed-out.ts';
 
@@ -35,6 +39,15 @@ export function createEndpoints(config: EndpointsConfig, deps: EndpointDeps): En
       ]),
     ],
     [paths.signedOut, new Map([['GET', createSignedOut(context)]])],
+    [
+      paths.sessions,
+      new Map([
+        ['GET', createOwnSessionsList(context)],
+        ['POST', createEndOwnSessions(context)],
+      ]),
+    ],
+    [paths.backchannelLogout, new Map([['POST', createBackchannelLogout(context)]])],
+    [paths.frontchannelLogout, new Map([['GET', createFrontchannelLogout(context)]])],
   ]);
 }
 

@@ -37,6 +37,18 @@ export const endpointsSchema = z
         me: endpointPath('me', 'Who is signed in, as JSON (GET).'),
         logout: endpointPath('logout', 'Ends the session (POST; GET shows a page that posts).'),
         signedOut: endpointPath('signed-out', 'Where a sign-out ends (GET).'),
+        sessions: endpointPath(
+          'sessions',
+          'Where people see their own sessions and end them (GET page or JSON, POST).',
+        ),
+        backchannelLogout: endpointPath(
+          'backchannel-logout',
+          'Where the provider posts logout tokens to: the back-channel logout URI (POST).',
+        ),
+        frontchannelLogout: endpointPath(
+          'frontchannel-logout',
+          'What the provider shows in a frame to sign out here: the front-channel logout URI (GET).',
+        ),
       })
       .prefault({})
       .describe('The path of each endpoint.'),
@@ -95,6 +107,9 @@ export interface EndpointPaths {
   readonly me: string;
   readonly logout: string;
   readonly signedOut: string;
+  readonly sessions: string;
+  readonly backchannelLogout: string;
+  readonly frontchannelLogout: string;
 }
 
 function absolutePaths(prefix: string, paths: EndpointPaths): EndpointPaths {
@@ -105,5 +120,8 @@ function absolutePaths(prefix: string, paths: EndpointPaths): EndpointPaths {
     me: absolute(paths.me),
     logout: absolute(paths.logout),
     signedOut: absolute(paths.signedOut),
+    sessions: absolute(paths.sessions),
+    backchannelLogout: absolute(paths.backchannelLogout),
+    frontchannelLogout: absolute(paths.frontchannelLogout),
   };
 }

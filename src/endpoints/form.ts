@@ -8,14 +8,18 @@ const bodyLimit = 16 * 1024;
 const fieldLimit = 50;
 
 /**
- * The fields of an `application/x-www-form-urlencoded` body. Fails with `ERR_BODY_UNSUPPORTED`, `ERR_BODY_TOO_LARGE`
- * or `ERR_BAD_REQUEST`.
+ * The fields of an `application/x-www-form-urlencoded` body of at most `limit` bytes. Fails with `ERR_BODY_UNSUPPORTED`,
+ * `ERR_BODY_TOO_LARGE` or `ERR_BAD_REQUEST`.
  */
-export async function readForm(head: RequestHead, readBody: ReadBody): Promise<URLSearchParams> {
+export async function readForm(
+  head: RequestHead,
+  readBody: ReadBody,
+  limit = bodyLimit,
+): Promise<URLSearchParams> {
   if (!isForm(requestHeader(head, 'content-type'))) {
     throw new SallyportError('ERR_BODY_UNSUPPORTED', 'body is not application/x-www-form-urlencoded');
   }
-  return parseFields(await readBody(bodyLimit));
+  return parseFields(await readBody(limit));
 }
 
 /** The fields of the query. Fails with `ERR_BAD_REQUEST` when there are too many. */

@@ -32,12 +32,19 @@ background:var(--accent);color:var(--on-accent);font:inherit;font-weight:600;tex
 .button.quiet{background:transparent;border-color:var(--line);color:var(--text)}
 .button.quiet:hover{border-color:var(--soft)}
 a:focus-visible,.button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+.button.small{min-height:2.25rem;padding:.25rem .75rem;font-size:.875rem}
+.sessions{list-style:none;margin:1.25rem 0 0;padding:0;border-top:1px solid var(--line)}
+.sessions li{display:flex;align-items:center;justify-content:space-between;gap:.75rem;padding:.875rem 0;border-bottom:1px solid var(--line)}
+.sessions div{min-width:0;overflow-wrap:anywhere}
+.sessions form{margin:0;flex:none}
+.detail{display:block;color:var(--soft);font-size:.8125rem}
+.tag{display:inline-block;padding:0 .5rem;border-radius:1rem;background:var(--good);color:var(--good-ink);font-size:.75rem;font-weight:600}
 .facts{display:grid;grid-template-columns:auto 1fr;gap:.125rem .875rem;margin:1.75rem 0 0;padding-top:1.125rem;border-top:1px solid var(--line);font-size:.8125rem}
 .facts dt{color:var(--soft)}
 .facts dd{margin:0;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;overflow-wrap:anywhere}
 footer{font-size:.8125rem;color:var(--soft);letter-spacing:.02em}
 @media (forced-colors:active){.button{border-color:ButtonText}}
-@media (max-width:26rem){main{padding:1.75rem 1.25rem}.button{width:100%}}
+@media (max-width:26rem){main{padding:1.75rem 1.25rem}.button{width:100%}.button.small{width:auto}}
 `;
 
 /** The source expression for `style-src`. */

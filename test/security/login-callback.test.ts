@@ -384,7 +384,7 @@ test('FL-003: a store that fails after the code was redeemed gives 503 and revok
   assertLoginFailed(gate, answer, { code: 'ERR_STORE_UNAVAILABLE', status: 503 });
   assert.equal(headerValue(answer.headers, 'retry-after'), '2');
   assertTransactionCleared(answer, state);
-  assert.deepEqual(gate.provider.revoked, [secretTokens.refreshToken]);
+  assert.deepEqual(gate.provider.revoked, [secretTokens.refreshToken, secretTokens.accessToken]);
 });
 
 test('RP-119: a provider that does not answer at the callback gives 503 with Retry-After and a fresh start', async () => {

@@ -64,7 +64,7 @@ test('LO-041: without an end_session_endpoint the logout is local, and the page 
   gate.provider.script.endSession = async () => null;
   const answer = await logOut(browser);
   assert.equal(locationOf(answer), `${signedOutUrl}?local=1`);
-  assert.deepEqual(gate.provider.revoked, [secretTokens.refreshToken]);
+  assert.deepEqual(gate.provider.revoked, [secretTokens.refreshToken, secretTokens.accessToken]);
   const page = await browser.visit('/.auth/signed-out?local=1');
   assert.match(page.body, /may still be signed in there/);
   assert.doesNotMatch((await browser.visit('/.auth/signed-out')).body, /may still be signed in there/);
@@ -131,7 +131,7 @@ test('LO-047: neither a revocation that hangs nor one that failed keeps anybody 
   const { gate, browser } = await signedInGate();
   gate.provider.script.revoke = () => new Promise(() => {});
   assert.equal((await logOut(browser)).status, 303);
-  assert.deepEqual(gate.provider.revoked, [secretTokens.refreshToken]);
+  assert.deepEqual(gate.provider.revoked, [secretTokens.refreshToken, secretTokens.accessToken]);
   assert.equal(gate.sessions.live.size, 0);
 });
 

@@ -11,12 +11,20 @@ import type { RequestHead } from '../../src/core/request-head.ts';
 import type { Session } from '../../src/core/session.ts';
 import { createEndpoints } from '../../src/endpoints/create-endpoints.ts';
 import { type EndpointsConfig, endpointsSchema } from '../../src/endpoints/endpoints-config.ts';
-import type { LoginParameters, LoginSecrets, Provider, SignedIn } from '../../src/oidc/provider.ts';
+import type {
+  Goodbye,
+  LoginParameters,
+  LoginSecrets,
+  LogoutToken,
+  Provider,
+  SignedIn,
+} from '../../src/oidc/provider.ts';
 import { createCookieReader } from '../../src/sessions/cookie-header.ts';
 import { createCookieNames } from '../../src/sessions/cookie-names.ts';
 import type { LoginTransaction, LoginTransactions, Sessions } from '../../src/sessions/sessions.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createHead } from './heads.ts';
+import { createMapDirectory, type MapDirectory } from './map-directory.ts';
 
 export const publicOrigin = 'https://app.test';
 export const sessionCookie = '__Host-sallyport';
@@ -46,7 +54,10 @@ export interface ScriptedProvider extends Provider {
     authorize: () => Promise<void>;
     redeem: (answer: URLSearchParams) => Promise<SignedIn>;
     endSession: (postLogoutRedirectUri: string, state: string) => Promise<string | null>;
+    /** Null: the address says it all. */
+    goodbyeForm: () => Goodbye['form'];
     revoke: () => Promise<void>;
+    logoutToken: (token: string) => Promise<LogoutToken>;
   };
 }
 
@@ -76,7 +87,11 @@ export function createScriptedProvider(
       redeem: async () => signedIn(),
       endSession: async (uri, state) =>
         `${issuer}/logout?post_logout_redirect_uri=${encodeURIComponent(uri)}&state=${state}`,
+      goodbyeForm: () => null,
       revoke: async () => {},
+      logoutToken: async () => {
+        throw new SallyportError('ERR_LOGOUT_TOKEN', 'not scripted', { detail: 'not-scripted' });
+      },
     },
     async authorizationUrl(secrets, parameters) {
       await provider.script.authorize();
@@ -92,10 +107,13 @@ export function createScriptedProvider(
       provider.revoked.push(token);
       await provider.script.revoke();
     },
-    async endSessionUrl(idToken, postLogoutRedirectUri, state) {
+    async goodbye(idToken, postLogoutRedirectUri, state) {
       provider.loggedOut.push({ idToken, postLogoutRedirectUri });
-      return provider.script.endSession(postLogoutRedirectUri, state);
+      const url = await provider.script.endSession(postLogoutRedirectUri, state);
+      return url === null ? null : { url, form: provider.script.goodbyeForm() };
     },
+    verifyLogoutToken: (token) => provider.script.logoutToken(token),
+    pageOrigins: () => [issuer],
     isReady: () => true,
     close: async () => {},
   };
@@ -103,6 +121,7 @@ export function createScriptedProvider(
 }
 
 export interface MapSessions extends Sessions {
+  readonly directory: MapDirectory;
   readonly live: Map<string, Session>;
   readonly slides: boolean[];
   /** When set, every call that needs the store fails. */
@@ -114,8 +133,10 @@ export function createMapSessions(clock: FakeClock): MapSessions {
   const reach = () => {
     if (sessions.down) throw new SallyportError('ERR_STORE_UNAVAILABLE', 'store is down', { retryAfter: 2 });
   };
+  const live = new Map<string, Session>();
   const sessions: MapSessions = {
-    live: new Map(),
+    live,
+    directory: createMapDirectory(live, reach),
     slides: [],
     down: false,
     authenticate(head, options) {
@@ -128,10 +149,13 @@ export function createMapSessions(clock: FakeClock): MapSessions {
         ? { kind: 'rejected', reason: 'unknown', setCookies: [cleared] }
         : { kind: 'session', session, setCookies: [] };
     },
-    async begin(head, provider, { subject, claims, tokens }) {
+    async begin(head, provider, { subject, claims, tokens }, startedAt = clock.now()) {
       reach();
+      if (sessions.directory.hasLoggedOut({ provider, subject, sid: claims.sid }, startedAt)) {
+        throw new SallyportError('ERR_LOGIN_EXPIRED', 'logged out meanwhile', { detail: 'logged-out' });
+      }
       sessions.live.delete(readCookie(head, sessionCookie) ?? '');
-      const key = randomBytes(16).toString('hex');
+      const key = randomBytes(32).toString('base64url');
       const session: Session = {
         key,
         logId: key.slice(0, 8),
@@ -255,6 +279,7 @@ export function createGate(options: GateOptions = {}) {
     call,
     clock,
     config,
+    providers,
     events,
     provider: providers[0] as ScriptedProvider,
     sessions,

@@ -4,8 +4,11 @@ import { test } from 'node:test';
 import { type ErrorCode, errorTable } from '../../../src/core/errors.ts';
 import { continuePage } from '../../../src/pages/continue-page.ts';
 import { errorPage, explain } from '../../../src/pages/error-page.ts';
+import { framePage } from '../../../src/pages/frame-page.ts';
+import { goodbyePage, goodbyeScriptHash } from '../../../src/pages/goodbye-page.ts';
 import { type Html, html, renderHtml } from '../../../src/pages/html.ts';
 import { logoutPage } from '../../../src/pages/logout-page.ts';
+import { noSessionsPage, sessionsPage } from '../../../src/pages/sessions-page.ts';
 import { signedOutPage, stillSignedInPage } from '../../../src/pages/signed-out-page.ts';
 import { styleHash, styleSheet } from '../../../src/pages/style.ts';
 
@@ -25,7 +28,22 @@ const pages: Readonly<Record<string, (text: string) => Html>> = {
     }),
   'signed-out': (loginUrl) => signedOutPage({ loginUrl, providerSessionMayLive: true }),
   'still-signed-in': (url) => stillSignedInPage({ logoutUrl: url, homeUrl: url }),
-  logout: (url) => logoutPage({ action: url, homeUrl: url }),
+  logout: (url) => logoutPage({ action: url, homeUrl: url, everywhere: true }),
+  sessions: (text) =>
+    sessionsPage({
+      action: text,
+      homeUrl: text,
+      sessions: [true, false].map((current) => ({
+        id: text,
+        current,
+        client: text,
+        address: text,
+        since: 0,
+        lastSeen: 0,
+      })),
+      more: true,
+    }),
+  'no-sessions': (url) => noSessionsPage({ homeUrl: url, logoutUrl: url }),
   continue: (url) => continuePage({ url }),
 };
 
@@ -110,3 +128,27 @@ for (const [index, scheme] of ['light', 'dark'].entries()) {
     }
   });
 }
+
+test('LO-042: the goodbye page posts every field by one line of script that the policy can name, or by its button', () => {
+  const text = renderHtml(goodbyePage({ action: nasty, fields: [['id_token_hint', nasty]] }));
+  const scripts = [...text.matchAll(/<script>([\s\S]*?)<\/script>/g)];
+  assert.equal(scripts.length, 1);
+  const hash = createHash('sha256')
+    .update(scripts[0]?.[1] ?? '')
+    .digest('base64');
+  assert.equal(`'sha256-${hash}'`, goodbyeScriptHash);
+  assert.doesNotMatch(text, /alert\('/);
+  assert.match(text, /<form method="post" action="&quot;&gt;/);
+  assert.match(text, /<input type="hidden" name="id_token_hint" value="&quot;&gt;/);
+  assert.match(text, /<button class="button" type="submit">Continue<\/button>/);
+});
+
+test('LO-030: the page for frames is tiny and the same for everybody', () => {
+  assert.ok(renderHtml(framePage()).length < 200);
+});
+
+test('the logout page offers everywhere only where that can be done', () => {
+  const page = (everywhere: boolean) => renderHtml(logoutPage({ action: '/x', homeUrl: '/', everywhere }));
+  assert.match(page(true), /name="everywhere" value="1"/);
+  assert.doesNotMatch(page(false), /everywhere/i);
+});
