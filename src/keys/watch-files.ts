@@ -43,7 +43,7 @@ export function watchFiles({ known, onChange, interval = 1000 }: WatchOptions): 
       candidate = null;
       onChange(contents);
     }
-    lookAgain(isNew && !isSettled ? Math.min(settleTime, interval) : interval);
+    lookAgain(isNew && !isSettled ? settleTime : interval);
   };
   const lookAgain = (delay: number): void => {
     timer = setTimeout(() => void look(), delay).unref();

@@ -176,14 +176,14 @@ describe('a data directory that cannot be used', { concurrency: 3 }, () => {
     ],
     [
       'a key file that holds no key',
-      (data) => writeFileSync(join(data, 'session.key'), 'garbage\n'),
-      /session\.key/,
+      (data) => writeFileSync(join(data, 'tokens.key'), 'garbage\n'),
+      /tokens\.key/,
     ],
-    ['an empty key file', (data) => writeFileSync(join(data, 'session.key'), ''), /session\.key/],
+    ['an empty key file', (data) => writeFileSync(join(data, 'tokens.key'), ''), /tokens\.key/],
     [
       'an unreadable key file',
-      (data) => writeFileSync(join(data, 'session.key'), key, { mode: 0o000 }),
-      /session\.key/,
+      (data) => writeFileSync(join(data, 'tokens.key'), key, { mode: 0o000 }),
+      /tokens\.key/,
     ],
     [
       'an unreadable database',
