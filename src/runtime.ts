@@ -40,6 +40,8 @@ import type { Store } from './stores/store.ts';
 import { createSweeper, type Sweeper } from './stores/sweeper.ts';
 import { type Carrier, createCarrier } from './upstreams/create-carrier.ts';
 
+export type { SessionDirectory, SessionFilter, SessionSummary } from './sessions/session-directory.ts';
+
 export interface GateOptions {
   /** Shown in logs, metrics and to nobody else. */
   readonly version?: string;
@@ -114,7 +116,11 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
   const admin =
     config.admin === undefined || options.worker === true
       ? null
-      : createAdminServer(config.admin, { metrics: observers.metrics, readiness });
+      : createAdminServer(config.admin, {
+          metrics: observers.metrics,
+          readiness,
+          sessions: { directory: sessions.directory, clock: shared.clock },
+        });
 
   const release = async (): Promise<void> => {
     await carrier.close(config.listen.timeouts.drain);
