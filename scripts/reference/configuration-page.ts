@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { formatDefault } from '../../src/config/format-default.ts';
 import { configSchema } from '../../src/config/schema.ts';
-import { nodeOf, type Schema, unwrapOnce } from '../../src/config/schema-tree.ts';
+import { isReferable, nodeOf, type Schema, unwrapOnce } from '../../src/config/schema-tree.ts';
 import { configurationIntroduction } from './configuration-introduction.ts';
 import { code, generated, table } from './markdown.ts';
 
@@ -54,8 +54,11 @@ function typeName(schema: Schema): string {
       return `list of ${typeName(node.item)}`;
     case 'record':
       return `mapping of ${typeName(node.value)}`;
-    case 'union':
-      return node.options.map(typeName).join(' or ');
+    case 'union': {
+      // A secret that keeps the name of its file is written like every other.
+      const written = node.options.find(isReferable);
+      return written === undefined ? node.options.map(typeName).join(' or ') : typeName(written);
+    }
     case 'object':
       return 'mapping';
     case 'scalar':

@@ -78,6 +78,8 @@ test('every other event moves the metric that stands for it', async () => {
     'sallyport_tokens_revoked_total{provider="main",outcome="revoked"}',
     'sallyport_provider_call_duration_seconds_count{provider="main",call="token",outcome="ok"}',
     'sallyport_provider_keys_skipped_total{provider="main"}',
+    'sallyport_opened_with_old_key_total{ring="tokens",key="0f1e2d3c4b5a6978"}',
+    'sallyport_keys_reload_failed_total{ring="cookies"}',
     'sallyport_store_failures_total{operation="get"}',
     'sallyport_upstream_failures_total{cluster="app",code="ERR_UPSTREAM_UNREACHABLE"}',
     'sallyport_request_errors_total{code="ERR_UPSTREAM_TIMEOUT"}',
