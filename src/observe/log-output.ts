@@ -27,8 +27,11 @@ export interface LogOutput {
   close(deadlineMs: number): Promise<void>;
 }
 
-/** Characters after which a chunk is handed on. */
-const chunkLength = 16_384;
+/**
+ * Bytes of a chunk, unless one line alone is longer. Several workers write to one pipe: up to `PIPE_BUF` what is written
+ * at once stays together (POSIX.1-2017 `write`, pipe(7)).
+ */
+const chunkBytes = 4096;
 /** Milliseconds after which it is handed on however small it is. */
 const chunkDelay = 25;
 /** Bytes that may wait in the sink. */
@@ -36,6 +39,7 @@ export const maxWaiting = 4 * 1024 * 1024;
 
 export function createLogOutput(sink: LogSink): LogOutput {
   let chunk = '';
+  let bytes = 0;
   let lines = 0;
   let dropped = 0;
   let timer: NodeJS.Timeout | null = null;
@@ -46,14 +50,18 @@ export function createLogOutput(sink: LogSink): LogOutput {
     const count = lines;
     const text = chunk;
     chunk = '';
+    bytes = 0;
     lines = 0;
     if (!taken(sink, text)) dropped += count;
   };
   return {
     write(line) {
+      const size = Buffer.byteLength(line);
+      if (bytes + size > chunkBytes) flush();
       chunk += line;
+      bytes += size;
       lines += 1;
-      if (chunk.length >= chunkLength) flush();
+      if (bytes >= chunkBytes) flush();
       else if (timer === null) timer = setTimeout(flush, chunkDelay).unref();
     },
     dropped: () => dropped,
@@ -84,15 +92,40 @@ export function standardOutput(stdout: Writable & { readonly isTTY?: boolean } =
 export function createStreamSink(stream: Writable): LogSink {
   // A reader that has gone (EPIPE) must not bring the gate down: what follows is dropped and counted.
   if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
+  const queue = createChunkQueue(stream);
   return {
     write(chunk) {
-      if (!stream.writable || stream.writableLength + chunk.length > maxWaiting) return false;
-      stream.write(chunk);
+      if (!stream.writable || queue.length() + chunk.length > maxWaiting) return false;
+      queue.add(chunk, ignore);
       return true;
     },
     async close(deadlineMs) {
-      if (stream.writable) {
-        await within(deadlineMs, (done) => stream.write('', () => done()));
+      if (stream.writable) await within(deadlineMs, (done) => queue.add('', done));
+    },
+  };
+}
+
+/** One chunk at a time: what waits in a stream is written together, and then no longer stays whole. */
+function createChunkQueue(stream: Writable) {
+  const waiting: { readonly chunk: string; readonly done: () => void }[] = [];
+  let length = 0;
+  const write = (chunk: string, done: () => void) => {
+    stream.write(chunk, () => {
+      done();
+      const next = waiting.shift();
+      if (next === undefined) return;
+      length -= next.chunk.length;
+      write(next.chunk, next.done);
+    });
+  };
+  return {
+    length: () => length + stream.writableLength,
+    add(chunk: string, done: () => void): void {
+      if (waiting.length === 0 && stream.writableLength === 0) {
+        write(chunk, done);
+      } else {
+        waiting.push({ chunk, done });
+        length += chunk.length;
       }
     },
   };
@@ -100,7 +133,7 @@ export function createStreamSink(stream: Writable): LogSink {
 
 /** A sink over an open file descriptor of a file. A full disk drops and counts, and recovers when there is room. */
 export function createFileSink(fd: number): LogSink {
-  const file = destination({ fd, sync: false, maxLength: maxWaiting, maxWrite: 8 * chunkLength });
+  const file = destination({ fd, sync: false, maxLength: maxWaiting, maxWrite: 131_072 });
   let refused = false;
   let failed = false;
   file.on('error', () => {
