@@ -21,7 +21,7 @@ function levelOf(name: EventName): 'debug' | 'info' | 'warn' | 'error' {
   return eventTable[name].level;
 }
 
-/** Scalars only: an error or another object that strayed into an event may hold tokens (its `cause`, its headers). */
+/** Scalars and lists of key ids only: an error or another object that strayed into an event may hold tokens (its `cause`, its headers). */
 function fieldsOf(name: EventName, event: object): Fields {
   const fields: Fields = Object.create(null);
   if (eventTable[name].audit) fields.audit = true;
@@ -30,8 +30,14 @@ function fieldsOf(name: EventName, event: object): Fields {
     if (typeof value === 'string') fields[key] = cleanText(value, fieldLimit);
     else if (typeof value === 'number') fields[key] = Math.round(value * 10) / 10;
     else if (typeof value === 'boolean') fields[key] = value;
+    else if (isKeyIds(value)) fields[key] = value.join(' ');
   }
   return fields;
+}
+
+/** As `sallyport keys list` shows them. No other list has a form by which one can tell that it holds no secret. */
+function isKeyIds(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((id) => typeof id === 'string' && /^[0-9a-f]{16}$/.test(id));
 }
 
 /** What the line itself is made of, and what would change the prototype. */

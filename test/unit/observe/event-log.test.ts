@@ -36,6 +36,17 @@ test('the fields of an event are the fields of the line', async () => {
   ]);
 });
 
+test('a list of key ids is written, the first one first, and no other list', async () => {
+  const log = createCapturedLog();
+  const ids = ['0f1e2d3c4b5a6978', '00112233445566ff'];
+  createEventLog(log.logger)('keys.reloaded', { ring: 'tokens', keys: ids });
+  createEventLog(log.logger)('keys.reloaded', { ring: 'tokens', keys: ['c2VjcmV0'] });
+  assert.deepEqual(
+    (await log.lines()).map(({ keys }) => keys),
+    [ids.join(' '), undefined],
+  );
+});
+
 test('events below the level are not written', async () => {
   const log = createCapturedLog({ level: 'error' });
   const eventLog = createEventLog(log.logger);
