@@ -6,6 +6,9 @@ import { closeFrame, createFrameTracker, type FrameTracker } from './websocket-f
 /** Milliseconds that a client has to read a close frame before its connection is destroyed. */
 const closeGrace = 1000;
 
+/** Milliseconds that the application has to finish the frame that it is in the middle of. */
+const frameGrace = 500;
+
 /** What a page may show or log; it says no more than the code does. */
 const reasons = { 1001: 'going away', 1008: 'session ended' } as const;
 
@@ -63,8 +66,28 @@ export function createTunnel(parts: TunnelParts): Tunnel {
     if (ending) return;
     ending = true;
     upstream.removeAllListeners('data');
-    upstream.destroy();
+    if (frames === null || frames.canClose()) leave(code);
+    else finishFrame(frames, code);
+  }
+
+  function leave(code: 1001 | 1008): void {
+    upstream.removeAllListeners('data').destroy();
     sayGoodbye(client, frames, code);
+  }
+
+  /** Lets the frame pass that the application has begun; nothing else passes any longer, in neither direction. */
+  function finishFrame(tracker: FrameTracker, code: 1001 | 1008): void {
+    client.removeAllListeners('data').on('data', () => undefined);
+    client.resume();
+    const timer = setTimeout(leave, frameGrace, code).unref();
+    upstream.on('data', (chunk: Buffer) => {
+      const length = tracker.pushToFrameEnd(chunk);
+      bytes.out += length;
+      client.write(chunk.subarray(0, length));
+      if (!tracker.canClose()) return;
+      clearTimeout(timer);
+      leave(code);
+    });
   }
 }
 

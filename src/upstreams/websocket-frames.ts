@@ -6,6 +6,8 @@
 export interface FrameTracker {
   /** Takes the next bytes of the stream. */
   push(chunk: Uint8Array): void;
+  /** The same, but stops behind the end of the first frame that ends in it. Answers how many bytes were taken. */
+  pushToFrameEnd(chunk: Uint8Array): number;
   /** Whether the bytes so far end where a frame ends, and no close frame was among them. */
   canClose(): boolean;
 }
@@ -35,25 +37,34 @@ export function createFrameTracker(): FrameTracker {
     return length === 127 ? header.readUInt32BE(2) * 2 ** 32 + header.readUInt32BE(6) : length;
   }
 
+  /** Where the frame that is open at `from` ends, or the chunk. */
+  function advance(chunk: Uint8Array, from: number): number {
+    let offset = from;
+    while (offset < chunk.length) {
+      if (payload > 0) {
+        const step = Math.min(payload, chunk.length - offset);
+        payload -= step;
+        offset += step;
+        if (payload === 0) return offset;
+        continue;
+      }
+      header[filled] = chunk[offset] as number;
+      filled += 1;
+      offset += 1;
+      if (filled < 2 || filled < headerLength()) continue;
+      if (((header[0] as number) & 0x0f) === closeOpcode) closed = true;
+      payload = payloadLength();
+      filled = 0;
+      if (payload === 0) return offset;
+    }
+    return offset;
+  }
+
   return {
     push(chunk) {
-      let offset = 0;
-      while (offset < chunk.length) {
-        if (payload > 0) {
-          const step = Math.min(payload, chunk.length - offset);
-          payload -= step;
-          offset += step;
-          continue;
-        }
-        header[filled] = chunk[offset] as number;
-        filled += 1;
-        offset += 1;
-        if (filled < 2 || filled < headerLength()) continue;
-        if (((header[0] as number) & 0x0f) === closeOpcode) closed = true;
-        payload = payloadLength();
-        filled = 0;
-      }
+      for (let offset = 0; offset < chunk.length; ) offset = advance(chunk, offset);
     },
+    pushToFrameEnd: (chunk) => advance(chunk, 0),
     canClose: () => payload === 0 && filled === 0 && !closed,
   };
 }

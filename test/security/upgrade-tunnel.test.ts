@@ -1,5 +1,6 @@
 /** Upgraded connections: only what was asked for is tunnelled, and it ends with the session, with silence, with the gate. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -249,14 +250,34 @@ test('HP-108: when the session ends the WebSocket is closed with 1008', async (t
   socket.send('a');
   await back;
   assert.equal(door.held(), 1);
-  const closed = closedWith(socket);
+  const closed = once(socket, 'close');
   door.endSessions('logout');
-  assert.equal(await closed, 1008);
+  const [code, reason] = await closed;
+  assert.deepEqual([code, String(reason)], [1008, 'session ended']);
   await waitUntil(() => door.carrier.inFlight() === 0);
   assert.equal(door.held(), 0);
 });
 
-test('HP-108: in the middle of a frame the connection is destroyed instead', async (t) => {
+test('HP-108: a frame that is under way is finished first, and nothing passes behind it', async (t) => {
+  const echo = await withEcho(t, (_request, socket) => {
+    socket.write(`${switching()}\x82\x05ab`, 'latin1');
+    setTimeout(() => socket.write('cde\x82\x03xyz', 'latin1'), 100);
+    return undefined;
+  });
+  const door = await withDoor(t, { targets: [echo.url], forward: signedIn });
+  const peer = await rawConnect(door.port);
+  peer.write(handshake());
+  await peer.waitFor((it) => it.text().endsWith('ab'));
+  door.endSessions();
+  peer.write('too late');
+  await peer.waitClosed();
+  assert.ok(peer.text().endsWith('abcde\x88\x0f\x03\xf0session ended'), peer.text());
+  assert.ok(!echo.sees('too late'));
+  await waitUntil(() => door.carrier.inFlight() === 0);
+  await echo.waitIdle();
+});
+
+test('HP-108: in the middle of a frame that does not end the connection is destroyed instead', async (t) => {
   const echo = await withEcho(t, () => `${switching()}\x82\x05ab`);
   const door = await withDoor(t, { targets: [echo.url], forward: signedIn });
   const peer = await rawConnect(door.port);
