@@ -29,7 +29,7 @@ test('LO-040: a person whose token cannot be renewed signs out all the same, and
   assert.match(answer.setCookies.join(), /Max-Age=0/);
   assert.equal(await fixture.sessions.count(), 0);
   assert.equal(fixture.provider.refreshes.length, 0);
-  assert.deepEqual(gate.provider.revoked, ['refresh-1']);
+  assert.deepEqual(gate.provider.revoked, ['refresh-1', 'access-1']);
 });
 
 test('the signed-out page and a late callback tell what is so, provider or not', async (t) => {

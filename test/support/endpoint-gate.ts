@@ -180,6 +180,7 @@ export function createMapSessions(clock: FakeClock): MapSessions {
     clearCookies: () => [cleared],
     hold: () => () => {},
     count: () => sessions.live.size,
+    reverify: () => {},
     close: async () => {},
   };
   return sessions;
@@ -224,7 +225,7 @@ export interface GateParts {
 export interface GateOptions {
   readonly parts?: GateParts;
   readonly config?: unknown;
-  readonly providers?: readonly ScriptedProvider[];
+  readonly providers?: readonly Provider[];
   readonly sessionSameSite?: 'lax' | 'strict';
   readonly publicUrl?: string;
 }

@@ -14,6 +14,8 @@ export interface RealClient {
   readonly clientSecret?: string;
   readonly redirectUris: readonly string[];
   readonly postLogoutRedirectUris?: readonly string[];
+  /** Where a logout token is posted to when a person signs out at the provider; ID tokens then have a `sid`. */
+  readonly backchannelLogoutUri?: string;
   /** `client_secret_basic` when there is a secret, else `none`. */
   readonly clientAuthentication?: 'client_secret_basic' | 'client_secret_post' | 'none';
 }
@@ -48,6 +50,8 @@ export interface RealProviderOptions {
   readonly autoLogin?: string;
   /** Offers pushed authorization requests (RFC 9126); true when absent. */
   readonly pushedAuthorizationRequests?: boolean;
+  /** Also takes at its pages what is posted; its cookies are then `SameSite=None`, which browsers refuse over http. */
+  readonly acceptPosts?: boolean;
   /** Claims besides `sub` of a person; made up from the name when absent. */
   readonly claims?: (login: string) => Readonly<Record<string, unknown>>;
 }
@@ -94,6 +98,12 @@ function clientMetadata(client: RealClient): Record<string, unknown> {
       client.clientAuthentication ?? (client.clientSecret === undefined ? 'none' : 'client_secret_basic'),
     redirect_uris: [...client.redirectUris],
     post_logout_redirect_uris: [...(client.postLogoutRedirectUris ?? [])],
+    ...(client.backchannelLogoutUri === undefined
+      ? {}
+      : {
+          backchannel_logout_uri: client.backchannelLogoutUri,
+          backchannel_logout_session_required: true,
+        }),
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     scope: scopes,
@@ -136,12 +146,25 @@ async function loadExistingGrant({ oidc }: Context) {
   return (await grantEverything(oidc.provider, oidc.session.accountId, oidc.client.clientId)).grant;
 }
 
+/** Without the provider's own dispatcher, which refuses loopback addresses. */
+function postToLoopback(
+  url: string | URL,
+  { dispatcher: _, ...options }: RequestInit & { dispatcher?: unknown },
+) {
+  return fetch(url, options);
+}
+
 async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
   const claims = options.claims ?? madeUpClaims;
   return {
     clients: options.clients.map(clientMetadata),
     jwks: { keys: await signingKeys() },
-    cookies: { keys: ['only for tests and the demo'] },
+    cookies: {
+      keys: ['only for tests and the demo'],
+      ...(options.acceptPosts === true ? { long: { sameSite: 'none' } } : {}),
+    },
+    enableHttpPostMethods: options.acceptPosts ?? false,
+    fetch: postToLoopback,
     scopes: scopes.split(' '),
     claims: {
       openid: ['sub'],
@@ -164,6 +187,7 @@ async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
     },
     features: {
       devInteractions: { enabled: false },
+      backchannelLogout: { enabled: true },
       revocation: { enabled: true, allowedPolicy: async () => true },
       pushedAuthorizationRequests: { enabled: options.pushedAuthorizationRequests ?? true },
       rpInitiatedLogout: {
