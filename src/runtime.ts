@@ -29,12 +29,17 @@ import { createDecide } from './pipeline/decide.ts';
 import { createAnswers } from './pipeline/respond.ts';
 import { createRouteTable } from './pipeline/route-table.ts';
 import { type CookieNames, createCookieNames } from './sessions/cookie-names.ts';
+import { createSessionDirectory } from './sessions/create-session-directory.ts';
 import { createSessions } from './sessions/create-sessions.ts';
+import { createCookieSessionDirectory } from './sessions/in-cookies/cookie-session-directory.ts';
+import { createDenyList } from './sessions/in-cookies/deny-list.ts';
+import { createLimits } from './sessions/limits.ts';
 import { createLoginTransactions } from './sessions/login-transactions.ts';
 import type { SessionDirectory } from './sessions/session-directory.ts';
 import type { LoginTransactions, Sessions } from './sessions/sessions.ts';
 import { createMemoryStore } from './stores/memory-store.ts';
 import { createObservedStore } from './stores/observed-store.ts';
+import { createRedisStore } from './stores/redis/redis-store.ts';
 import { createSqliteStore } from './stores/sqlite-store.ts';
 import type { Store } from './stores/store.ts';
 import { createSweeper, type Sweeper } from './stores/sweeper.ts';
@@ -192,10 +197,62 @@ function createObservers(config: Config, options: GateOptions, state: GateState)
   return { logger, metrics, emit: createEmit([metrics.subscriber, createEventLog(logger), ...accessLog]) };
 }
 
-function createStore(config: Config, clock: Clock): Store {
-  return config.session.store === 'memory'
-    ? createMemoryStore({ clock })
-    : createSqliteStore({ path: join(config.dataDir, 'sessions.db') }, { clock });
+function createStore(config: Config, deps: Pick<SharedDeps, 'clock' | 'random' | 'emit'>): Store {
+  const { clock } = deps;
+  const { store, denyList } = config.session;
+  const kind = store === 'cookie' ? denyList : store;
+  if (kind === 'memory') return createMemoryStore({ clock });
+  if (typeof kind === 'object') return createRedisStore(kind.redis, deps);
+  return createSqliteStore({ path: join(config.dataDir, 'sessions.db') }, { clock });
+}
+
+export interface SessionAccess {
+  readonly directory: SessionDirectory;
+  close(): Promise<void>;
+}
+
+/**
+ * The sessions of a configuration for a process that is no gate. Fails with `ERR_STORE_UNAVAILABLE`. Throws for sessions
+ * that only a gate, or nobody, can reach: a misuse.
+ */
+export async function openSessionDirectory(config: Config): Promise<SessionAccess> {
+  const { store: kind, denyList } = config.session;
+  if (kind === 'memory' || (kind === 'cookie' && denyList === undefined))
+    throw new Error('these sessions cannot be reached from here');
+  const deps = { clock: systemClock, random: systemRandom, emit: () => {} };
+  const rings = createKeyRings(config.session.keys, { ...deps, dataDir: config.dataDir });
+  const store = createStore(config, deps);
+  const close = async (): Promise<void> => {
+    rings.close();
+    await store.close();
+  };
+  try {
+    await store.ready();
+    const directory =
+      kind === 'cookie'
+        ? createDenialDirectory(config.session, { ...deps, store })
+        : createSessionDirectory({
+            ...deps,
+            store,
+            keyRing: rings.tokens,
+            limits: createLimits(config.session),
+            providers: Object.keys(config.providers),
+          });
+    return { directory, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Sessions in cookies can be denied from here; those that they are of hear of it through the store. */
+function createDenialDirectory(
+  session: Config['session'],
+  deps: { readonly store: Store; readonly clock: Clock; readonly emit: Emit },
+): SessionDirectory {
+  const nobody = { onDenied: () => {}, onUncertain: () => {} };
+  const denyList = createDenyList({ ...deps, ...nobody, absolute: session.absoluteTimeout });
+  return createCookieSessionDirectory({ ...deps, ...nobody, fleet: { denyList, store: deps.store } });
 }
 
 interface SharedDeps {
@@ -233,7 +290,7 @@ function createIdentityParts(config: Config, shared: SharedDeps): IdentityParts 
   // What can fail comes first, the store last: nothing has to be closed then.
   const rings = createKeyRings(config.session.keys, { ...shared, dataDir: config.dataDir });
   const providers = createProviders(config, shared);
-  const store = createObservedStore(createStore(config, shared.clock), shared);
+  const store = createObservedStore(createStore(config, shared), shared);
   const parts = { ...shared, store, keyRing: rings.tokens, cookieNames };
   return {
     cookieNames,

@@ -19,8 +19,10 @@ export interface Command {
   /** Without the usage line. */
   readonly help: string;
   readonly options: ParseArgsOptionsConfig;
+  /** What may stand beside the options, as the usage line has it: `<id>…`. Absent: nothing. */
+  readonly operands?: string;
   /** Answers the exit code. */
-  run(options: Options, terminal: Terminal): Promise<number>;
+  run(options: Options, terminal: Terminal, operands: readonly string[]): Promise<number>;
 }
 
 /** How a command is found. It is loaded when it is called, so that `--help` does not wait for a proxy. */

@@ -22,4 +22,8 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Make, list and rotate the keys that seal sessions',
     load: async () => (await import('./keys.ts')).keysCommands,
   },
+  sessions: {
+    summary: 'See and end the sessions in the store',
+    load: async () => (await import('./sessions.ts')).sessionsCommands,
+  },
 };

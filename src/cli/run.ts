@@ -45,28 +45,36 @@ async function runCommand(
   command: Command & { readonly summary: string },
   { args, terminal }: Call,
 ): Promise<number> {
-  const options = readOptions(command, args);
-  if (typeof options === 'string') {
-    terminal.err(`${line}: ${options}\nSee \`${line} --help\`.\n`);
+  const given = readArguments(command, args);
+  if (typeof given === 'string') {
+    terminal.err(`${line}: ${given}\nSee \`${line} --help\`.\n`);
     return exitCodes.usage;
   }
+  const { options, operands } = given;
   if (options.version === true) return printVersion(terminal);
   if (options.help === true) {
-    terminal.out(`Usage: ${line} [options]\n\n${command.summary}.\n\n${command.help}\n`);
+    const usage = command.operands === undefined ? line : `${line} ${command.operands}`;
+    terminal.out(`Usage: ${usage} [options]\n\n${command.summary}.\n\n${command.help}\n`);
     return exitCodes.ok;
   }
-  return command.run(options, terminal);
+  return command.run(options, terminal, operands);
 }
 
-/** The options, or what is wrong with the arguments. */
-function readOptions(command: Command, args: readonly string[]): Options | string {
+interface Arguments {
+  readonly options: Options;
+  readonly operands: readonly string[];
+}
+
+/** The options and what stands beside them, or what is wrong with the arguments. */
+function readArguments(command: Command, args: readonly string[]): Arguments | string {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
       args: [...args],
       options: { ...command.options, ...common },
+      allowPositionals: command.operands !== undefined,
       strict: true,
     });
-    return values as Options;
+    return { options: values as Options, operands: positionals };
   } catch (error) {
     return (error as Error).message.split('. ')[0] as string;
   }
