@@ -5,11 +5,14 @@ import type { StoredRecord } from '../stores/store.ts';
 import type { Limits } from './limits.ts';
 import { createLiveSession, type LiveSession } from './live-session.ts';
 import { type SessionCookie, sessionLogId } from './session-cookie.ts';
-import { openRecord, type SessionRecord } from './session-record.ts';
+import { openRecord, type SessionRecord, type Unusable } from './session-record.ts';
 
 export type Admission =
-  | { readonly kind: 'admitted'; readonly live: LiveSession; readonly stale: boolean }
-  | { readonly kind: 'refused'; readonly reason: string };
+  | { readonly kind: 'admitted'; readonly live: LiveSession }
+  /** The record stays: another cookie, another node or another configuration may open it. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** The record is good for nobody and goes. */
+  | { readonly kind: 'unusable'; readonly reason: Unusable };
 
 export interface AdmissionDeps {
   readonly keyRing: KeyRing;
@@ -18,28 +21,27 @@ export interface AdmissionDeps {
   readonly limits: Limits;
 }
 
-/** Never throws. `malformed` means that the record is good for nothing and may go. */
+/** Never throws. */
 export function admit(
   found: { readonly cookie: SessionCookie; readonly key: string; readonly stored: StoredRecord },
   deps: AdmissionDeps,
 ): Admission {
   const { cookie, key, stored } = found;
-  const opened = openRecord(stored.value, deps.keyRing, cookie);
+  const opened = openRecord(stored, deps.keyRing, cookie);
+  if (opened.kind === 'unusable') return opened;
   if (opened.kind !== 'opened') return { kind: 'refused', reason: opened.kind };
   const { record, stale } = opened;
   if (record.origin !== deps.origin) return { kind: 'refused', reason: 'other-origin' };
   const provider = providerOf(record, deps.providers);
   if (provider === null) return { kind: 'refused', reason: 'other-provider' };
   const names = { cookie, key, logId: sessionLogId(key), provider };
-  return {
-    kind: 'admitted',
-    stale,
-    live: createLiveSession(names, { version: stored.version, record }, deps.limits),
-  };
+  const live = createLiveSession(names, { version: stored.version, record }, deps.limits);
+  live.stale = stale;
+  return { kind: 'admitted', live };
 }
 
 /** A name in the configuration may come to mean another provider: tokens of the old one must not be sent there. */
-function providerOf(record: SessionRecord, providers: Providers): Provider | null {
+export function providerOf(record: SessionRecord, providers: Providers): Provider | null {
   const provider = providers.get(record.provider);
   return provider !== undefined && sameIssuer(provider.issuer, record.issuer) ? provider : null;
 }

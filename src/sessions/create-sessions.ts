@@ -1,43 +1,49 @@
 /**
  * Makes sessions: `authenticate` for every request, `begin` and `end` for sign-in and logout. Everything that is known
- * of a session in this process is one `LiveSession` in the cache; the store has the last word on whether it exists.
+ * of a session in this process is one `LiveSession` in the cache; the store has the last word on whether it exists, and
+ * tells when it does not any more.
  */
 import type { Authentication } from '../core/authentication.ts';
 import type { Clock, RandomBytes } from '../core/clock.ts';
 import { noCookies, type SetCookies } from '../core/decision.ts';
-import { SallyportError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { RequestHead } from '../core/request-head.ts';
 import type { SessionEndReason } from '../core/session.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
-import type { Providers, SignedIn } from '../oidc/provider.ts';
+import type { Providers } from '../oidc/provider.ts';
+import { createLocks } from '../stores/locks.ts';
 import type { Store, StoredRecord } from '../stores/store.ts';
 import { admit } from './admission.ts';
+import { createBeginning } from './beginning.ts';
 import { ambiguous, createCookieReader } from './cookie-header.ts';
 import type { CookieNames } from './cookie-names.ts';
+import { createSessionDirectory } from './create-session-directory.ts';
 import { createEndings } from './endings.ts';
+import { createFollowing } from './following.ts';
 import { createHolds } from './holds.ts';
-import { createLimits, limitReached, recordExpiresAt } from './limits.ts';
-import { createLiveSession, type LiveSession, timesOf } from './live-session.ts';
+import { createLimits, limitReached } from './limits.ts';
+import { type LiveSession, timesOf } from './live-session.ts';
+import { loginLifetime } from './login-transactions.ts';
 import { createSessionCache } from './session-cache.ts';
 import type { SessionConfig } from './session-config.ts';
 import {
-  createSessionCookie,
   formatSessionCookie,
   parseSessionCookie,
   type SessionCookie,
   sessionKey,
   sessionKeyPrefix,
-  sessionLogId,
 } from './session-cookie.ts';
-import { largestRecord, type SessionRecord, sealRecord } from './session-record.ts';
+import { createSummaries } from './session-summaries.ts';
+import { createSessionWriter } from './session-writer.ts';
 import type { AuthenticateOptions, Sessions } from './sessions.ts';
 import { serializeSetCookie } from './set-cookie.ts';
+import { createTombstones } from './tombstones.ts';
 import { createUpkeep } from './upkeep.ts';
 
 export interface SessionsDeps {
   readonly store: Store;
+  /** Of tokens at rest: `KeyRings.tokens`. */
   readonly keyRing: KeyRing;
   readonly providers: Providers;
   readonly cookieNames: CookieNames;
@@ -57,11 +63,15 @@ const none: Authentication = { kind: 'none' };
  * The answer that ended these sessions took care of the cookie. A request that was sent before and is answered after it
  * must not clear the cookie of the session that came next.
  */
-const clearedAlready: ReadonlySet<string> = new Set<SessionEndReason>(['logout', 'replaced']);
+const clearedAlready: ReadonlySet<string> = new Set<SessionEndReason>(['logout', 'replaced', 'elsewhere']);
+
+/** Ended by somebody who cannot tell the provider: their refresh tokens are revoked where they are known. */
+const revoked: ReadonlySet<SessionEndReason> = new Set(['person', 'operator', 'limit']);
 
 export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessions {
   const { store, keyRing, providers, cookieNames, clock, random, emit } = deps;
   const { origin } = deps.publicUrl;
+  const lookEvery = deps.lookEvery ?? 1000;
   const limits = createLimits(config);
   const holds = createHolds();
   const readCookie = createCookieReader(cookieNames.session);
@@ -70,10 +80,25 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     isPinned: (live) => live.unsaved || live.refreshing !== null || holds.has(live.key),
   });
   const endings = createEndings({ cache, holds, clock, emit });
+  const writer = createSessionWriter({ store, keyRing, limits });
+  const locks = createLocks({ store, clock });
   const upkeep = createUpkeep(
-    { limits, before: config.refresh.before, lookEvery: deps.lookEvery ?? 1000 },
-    { store, keyRing, cache, holds, endings, clock, random, emit },
+    { limits, before: config.refresh.before, lookEvery },
+    { store, writer, locks, cache, holds, endings, clock, random, emit },
   );
+  const following = createFollowing({
+    store,
+    writer,
+    cache,
+    holds,
+    endings,
+    limits,
+    clock,
+    onRead: upkeep.changed,
+    onBehind: upkeep.persist,
+  });
+  const looking = setInterval(following.look, lookEvery);
+  looking.unref();
 
   /** Neither `Max-Age` nor `Expires`: the browser forgets it when it closes, the limits are kept here (SC-017). */
   const sessionCookie = (value: string, maxAge: number | null): string =>
@@ -91,21 +116,29 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     setCookies: clearedAlready.has(reason) ? noCookies : cleared,
   });
 
-  const open = (cookie: SessionCookie, key: string, stored: StoredRecord | null): LiveSession | string => {
+  const open = (
+    cookie: SessionCookie,
+    key: string,
+    { stored, epoch }: { readonly stored: StoredRecord | null; readonly epoch: number },
+  ): LiveSession | string => {
     const ended = endings.find(key);
     if (ended !== null) return ended;
     if (stored === null) return 'unknown';
     const known = cache.find(formatSessionCookie(cookie));
     if (known !== null) return known;
     const admission = admit({ cookie, key, stored }, { keyRing, providers, origin, limits });
-    if (admission.kind === 'refused') {
-      if (admission.reason === 'malformed') upkeep.discard(key, 'unreadable');
+    if (admission.kind === 'refused') return admission.reason;
+    if (admission.kind === 'unusable') {
+      emit('record.discarded', { reason: admission.reason });
+      upkeep.discard(key, 'unreadable');
       return admission.reason;
     }
-    cache.add(admission.live);
-    upkeep.changed(admission.live);
-    if (admission.stale) upkeep.persist(admission.live);
-    return admission.live;
+    const { live } = admission;
+    live.epoch = epoch;
+    cache.add(live);
+    upkeep.changed(live);
+    if (live.stale) upkeep.persist(live);
+    return live;
   };
 
   const judge = (found: LiveSession | string, options: AuthenticateOptions): MaybePromise<Authentication> => {
@@ -136,22 +169,52 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     const cookie = parseSessionCookie(value);
     if (cookie === null) return rejected('malformed');
     const key = sessionKey(cookie.id);
-    const stored = store.get(key);
-    if (stored instanceof Promise) return stored.then((record) => judge(open(cookie, key, record), options));
-    return judge(open(cookie, key, stored), options);
+    const found = following.fetch(key);
+    if (found instanceof Promise) return found.then((record) => judge(open(cookie, key, record), options));
+    return judge(open(cookie, key, found), options);
   };
 
-  /** The session that the browser came with, if its cookie opens one, ends with the new one (SC-001, SC-002). */
-  const endReplaced = async (head: RequestHead): Promise<void> => {
+  /** The record may have changed since it was read, or there is no telling. */
+  const readAgain = (live: LiveSession, options: AuthenticateOptions): MaybePromise<Authentication> => {
+    const reading = following.read(live);
+    const answer = () => (live.ended === null ? judge(live, options) : rejected(live.ended));
+    return reading === undefined ? answer() : reading.then(answer);
+  };
+
+  /** The session that the browser came with ends with the new one, if its cookie opens it (SC-001, SC-002). */
+  const findReplaced = async (head: RequestHead): Promise<LiveSession | null> => {
     const value = readCookie(head.headers);
     const cookie = typeof value === 'string' ? parseSessionCookie(value) : null;
-    if (cookie === null) return;
+    if (cookie === null) return null;
     const key = sessionKey(cookie.id);
-    const found = open(cookie, key, await store.get(key));
-    if (typeof found === 'string') return;
-    await store.delete(key);
-    endings.end(key, 'replaced');
+    const found = cache.find(value as string) ?? open(cookie, key, await following.fetch(key));
+    return typeof found === 'string' ? null : found;
   };
+
+  const onEnded = (key: string, reason: SessionEndReason): void => {
+    const live = cache.findByKey(key);
+    const token = live?.record.tokens.refreshToken ?? null;
+    if (live !== null && token !== null && revoked.has(reason)) live.provider.revoke(token).catch(() => {});
+    endings.forget(key, reason);
+  };
+
+  const names = [...providers.keys()];
+  const outside = { store, keyRing, limits, clock, providers: names, emit };
+  const begin = createBeginning({
+    store,
+    keyRing,
+    limits,
+    clock,
+    random,
+    origin,
+    following,
+    endings,
+    summaries: createSummaries(outside),
+    tombstones: createTombstones(outside, loginLifetime + 60_000),
+    maxPerPerson: config.maxPerPerson ?? null,
+    findReplaced,
+    onEnded,
+  });
 
   return {
     authenticate(head, options = everyRequest) {
@@ -160,29 +223,21 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
       if (value === ambiguous) return rejected('ambiguous');
       const live = cache.find(value);
       if (live === null) return load(value, options);
+      if (live.epoch !== following.current.epoch) return readAgain(live, options);
       const now = clock.now();
       if (now < live.calmFrom || now >= live.calmUntil) return judge(live, options);
       if (options.slide && now - live.lastSeenAt >= 1000) upkeep.touch(live, now);
       return live.answer;
     },
 
-    async begin(head, provider, signedIn) {
-      await endReplaced(head);
-      const cookie = createSessionCookie(random);
-      const key = sessionKey(cookie.id);
-      const record = newRecord(provider, signedIn);
-      const sealed = sealRecord(record, keyRing, cookie);
-      if (sealed.length > largestRecord) {
-        throw new SallyportError('ERR_LOGIN_FAILED', 'claims and tokens are too large for a session', {
-          detail: 'session-too-large',
-        });
-      }
-      const version = await store.set(key, { value: sealed, expiresAt: recordExpiresAt(record, limits) });
-      const names = { cookie, key, logId: sessionLogId(key), provider: knownProvider(provider) };
-      const live = createLiveSession(names, { version, record }, limits);
+    async begin(head, name, signedIn, startedAt = clock.now()) {
+      const provider = providers.get(name);
+      if (provider === undefined) throw new Error(`no provider ${name}`);
+      const live = await begin({ head, provider, signedIn, startedAt });
       cache.add(live);
       upkeep.changed(live);
-      return { session: live.answer.session, setCookies: [sessionCookie(formatSessionCookie(cookie), null)] };
+      const cookie = sessionCookie(formatSessionCookie(live.cookie), null);
+      return { session: live.answer.session, setCookies: [cookie] };
     },
 
     async end(session, reason) {
@@ -195,25 +250,23 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
 
     hold(session, onEnd) {
       const ended = endings.find(session.key);
-      if (ended === null) return holds.add(session, onEnd);
+      if (ended === null) {
+        const letGo = holds.add(session, onEnd);
+        // Not in the cache: nobody would have been told if it had ended since it was found.
+        if (cache.findByKey(session.key) === null) following.check(session.key);
+        return letGo;
+      }
       queueMicrotask(() => onEnd(ended));
       return () => {};
     },
 
     count: () => store.count(sessionKeyPrefix),
-    close: () => upkeep.close(),
+    directory: createSessionDirectory({ ...outside, onEnded }),
+    reverify: following.reverify,
+    async close() {
+      clearInterval(looking);
+      await upkeep.close();
+      locks.close();
+    },
   };
-
-  function newRecord(provider: string, { subject, claims, tokens }: SignedIn): SessionRecord {
-    const now = clock.now();
-    const { issuer } = knownProvider(provider);
-    const times = { tokensReceivedAt: now, createdAt: now, lastSeenAt: now };
-    return { origin, provider, issuer, subject, claims, tokens, ...times };
-  }
-
-  function knownProvider(name: string) {
-    const provider = providers.get(name);
-    if (provider === undefined) throw new Error(`no provider ${name}`);
-    return provider;
-  }
 }

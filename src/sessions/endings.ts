@@ -12,8 +12,10 @@ import { sessionLogId } from './session-cookie.ts';
 export interface Endings {
   /** Ends the session of `key` here and tells of it. */
   end(key: string, reason: SessionEndReason): void;
-  /** The same for a session that somebody else ended, who has told of it already. */
-  forget(key: string): void;
+  /** The same without a word: somebody else ended it, or tells of many at once. */
+  forget(key: string, reason: SessionEndReason): void;
+  /** Lets go of a session that no key opens for now: not over, and nothing that holds on to it may go on. */
+  drop(key: string): void;
   /** Why the session of `key` ended lately, or null. */
   find(key: string): SessionEndReason | null;
   /** Lets go of endings that nothing can be under way for any more. */
@@ -21,7 +23,7 @@ export interface Endings {
 }
 
 export interface EndingsDeps {
-  readonly cache: SessionCache;
+  readonly cache: Pick<SessionCache, 'findByKey' | 'remove'>;
   readonly holds: Holds;
   readonly clock: Clock;
   readonly emit: Emit;
@@ -33,24 +35,31 @@ const remembered = 60_000;
 export function createEndings({ cache, holds, clock, emit }: EndingsDeps): Endings {
   const ended = new Map<string, { readonly reason: SessionEndReason; readonly at: number }>();
 
-  const leave = (key: string, reason: SessionEndReason): boolean => {
-    if (ended.has(key)) return false;
-    ended.set(key, { reason, at: clock.monotonic() });
+  const leave = (key: string, reason: SessionEndReason): void => {
     const live = cache.findByKey(key);
     if (live !== null) {
       live.ended = reason;
       cache.remove(live);
     }
     holds.end(key, reason);
+  };
+
+  const end = (key: string, reason: SessionEndReason): boolean => {
+    if (ended.has(key)) return false;
+    ended.set(key, { reason, at: clock.monotonic() });
+    leave(key, reason);
     return true;
   };
 
   return {
     end(key, reason) {
-      if (leave(key, reason)) emit('session.ended', { session: sessionLogId(key), reason });
+      if (end(key, reason)) emit('session.ended', { session: sessionLogId(key), reason });
     },
-    forget(key) {
-      leave(key, 'logout');
+    forget(key, reason) {
+      end(key, reason);
+    },
+    drop(key) {
+      if (!ended.has(key)) leave(key, 'unreadable');
     },
     find: (key) => ended.get(key)?.reason ?? null,
     purge() {

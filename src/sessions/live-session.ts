@@ -7,6 +7,7 @@ import { noCookies } from '../core/decision.ts';
 import type { SallyportError } from '../core/errors.ts';
 import type { SessionEndReason } from '../core/session.ts';
 import type { Provider } from '../oidc/provider.ts';
+import type { Lock } from '../stores/locks.ts';
 import { expiresAt, type Limits, type SessionTimes } from './limits.ts';
 import type { SessionCookie } from './session-cookie.ts';
 import type { SessionRecord } from './session-record.ts';
@@ -31,6 +32,12 @@ export interface LiveSession {
   saveNotBefore: number;
   /** Renewed tokens that the store could not take yet exist only here: never drop this session from memory. */
   unsaved: boolean;
+  /** Kept while renewed tokens are unsaved, so that no other process uses up the refresh token of before. */
+  lock: Lock | null;
+  /** Sealed under a key that is not the first any more: to be written anew. */
+  stale: boolean;
+  /** The epoch of the store that it was read in; of another one than now: to be read again before it is used. */
+  epoch: number;
   /** Under way, or null: one refresh for a session, whoever waits. */
   refreshing: Promise<void> | null;
   /** Unix time in milliseconds from which the access token is to be renewed; infinite without a refresh token. */
@@ -67,6 +74,9 @@ export function createLiveSession(
     saving: null,
     saveNotBefore: 0,
     unsaved: false,
+    lock: null,
+    stale: false,
+    epoch: Number.NaN,
     refreshing: null,
     refreshAt: Number.POSITIVE_INFINITY,
     refreshNotBefore: 0,
@@ -81,6 +91,12 @@ export function createLiveSession(
 
 export function timesOf(live: LiveSession): SessionTimes {
   return { createdAt: live.record.createdAt, lastSeenAt: live.lastSeenAt };
+}
+
+/** Lets others renew this session, if we kept them from it. */
+export function letGo(live: LiveSession): void {
+  void live.lock?.release();
+  live.lock = null;
 }
 
 /** Makes the next answer from what is known now. */

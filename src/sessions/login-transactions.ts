@@ -21,7 +21,7 @@ export interface LoginTransactionsDeps {
 }
 
 /** Milliseconds from the start of a login to its callback. */
-const lifetime = 600_000;
+export const loginLifetime = 600_000;
 /** A clock may go back by so much between start and callback. */
 const clockTolerance = 60_000;
 /** Logins of one browser at a time, and the bytes of their cookies together (SC-048). */
@@ -42,7 +42,7 @@ export function createLoginTransactions(deps: LoginTransactionsDeps): LoginTrans
       value,
       sameSite,
       secure: cookieNames.secure,
-      maxAge: value === '' ? 0 : lifetime / 1000,
+      maxAge: value === '' ? 0 : loginLifetime / 1000,
     });
 
   const nameFor = (digest: Buffer): string =>
@@ -50,7 +50,7 @@ export function createLoginTransactions(deps: LoginTransactionsDeps): LoginTrans
 
   const isCurrent = ({ startedAt }: LoginTransaction): boolean => {
     const age = clock.now() - startedAt;
-    return age >= -clockTolerance && age < lifetime;
+    return age >= -clockTolerance && age < loginLifetime;
   };
 
   /** The transaction in the only cookie of this name, when it is for this state and not too old. */
@@ -83,7 +83,7 @@ export function createLoginTransactions(deps: LoginTransactionsDeps): LoginTrans
       const transaction = find(head.headers, name, digest);
       if (transaction === null) return { transaction: null, setCookies };
       // As long as the cookie could be shown again, and a little longer.
-      const until = transaction.startedAt + lifetime + clockTolerance;
+      const until = transaction.startedAt + loginLifetime + clockTolerance;
       const first = await store.addIfAbsent(markPrefix + digest.toString('base64url'), {
         value: mark,
         expiresAt: until,

@@ -46,6 +46,11 @@ export interface Sessions {
   count(): MaybePromise<number | null>;
   /** All sessions, for those who look at others and end them. */
   readonly directory: SessionDirectory;
+  /**
+   * Everything that was opened must be opened again before it is used: to be called when a key has left the ring
+   * (`KeyRings.onRetired`). A session that no longer opens is refused, and what holds on to it ends (SC-015).
+   */
+  reverify(): void;
   /** Waits for refreshes under way, so that no rotated token is lost, and stops timers. */
   close(): Promise<void>;
 }

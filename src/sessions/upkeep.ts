@@ -5,15 +5,15 @@
 import type { Clock, RandomBytes } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import type { Session, SessionEndReason } from '../core/session.ts';
-import type { KeyRing } from '../keys/key-ring.ts';
+import type { Locks } from '../stores/locks.ts';
 import type { Store } from '../stores/store.ts';
 import type { Endings } from './endings.ts';
 import type { Holds } from './holds.ts';
 import { type Limits, limitReached } from './limits.ts';
-import { type LiveSession, mendTimes, renewAnswer, renewCalm, timesOf } from './live-session.ts';
+import { type LiveSession, letGo, mendTimes, renewAnswer, renewCalm, timesOf } from './live-session.ts';
 import { createRefresher } from './refresh.ts';
 import type { SessionCache } from './session-cache.ts';
-import { createSessionWriter } from './session-writer.ts';
+import type { SessionWriter } from './session-writer.ts';
 
 export interface Upkeep {
   /** Notes activity. */
@@ -45,7 +45,8 @@ export interface UpkeepOptions {
 
 export interface UpkeepDeps {
   readonly store: Store;
-  readonly keyRing: KeyRing;
+  readonly writer: SessionWriter;
+  readonly locks: Locks;
   readonly cache: SessionCache;
   readonly holds: Holds;
   readonly endings: Endings;
@@ -59,19 +60,22 @@ const writeBackOff = 2000;
 
 export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
   const { limits } = options;
-  const { store, cache, holds, endings, clock } = deps;
-  const writer = createSessionWriter({ store, keyRing: deps.keyRing, limits });
+  const { store, writer, cache, holds, endings, clock } = deps;
   const pending = new Set<Promise<unknown>>();
   const unsaved = new Set<LiveSession>();
 
   const refresher = createRefresher({
     writer,
+    locks: deps.locks,
     before: options.before,
     clock,
     random: deps.random,
     emit: deps.emit,
     onChanged: (live) => changed(live),
-    onGone: (live) => endings.forget(live.key),
+    onGone(live, why) {
+      if (why === 'gone') endings.forget(live.key, 'elsewhere');
+      else endings.drop(live.key);
+    },
     onUnsaved(live) {
       live.unsaved = true;
       unsaved.add(live);
@@ -104,10 +108,12 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
 
   const write = async (live: LiveSession): Promise<void> => {
     try {
-      if ((await writer.save(live)) === 'gone') endings.forget(live.key);
+      if ((await writer.save(live)) === 'gone') endings.forget(live.key, 'elsewhere');
       else changed(live);
       live.unsaved = false;
       unsaved.delete(live);
+      // A refresh that has begun meanwhile has a lock of its own, and lets it go itself.
+      if (live.refreshing === null) letGo(live);
     } catch {
       live.saveNotBefore = clock.monotonic() + writeBackOff;
     }
@@ -188,7 +194,7 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
         return null;
       }
       if (refresher.isSpent(live, now)) return refreshed(live);
-      void track(refresher.refresh(live));
+      if (!refresher.isBusy()) void track(refresher.refresh(live));
       return null;
     },
     async close() {

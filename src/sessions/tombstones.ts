@@ -1,0 +1,74 @@
+/**
+ * Remembers, for as long as a login takes, that the provider told of a logout: a sign-in that was under way then must
+ * not outlive it (LO-024). A logout is noted before its sessions are ended, a session is written before the notes are
+ * looked at: whoever comes second sees the other.
+ */
+import type { Clock } from '../core/clock.ts';
+import type { Store } from '../stores/store.ts';
+
+export interface Tombstones {
+  /** Notes a logout for everything with this tag. `issuedAt`: Unix time in seconds, by the provider's clock. */
+  lay(tag: string, issuedAt: number): Promise<void>;
+  /**
+   * Whether a logout that was noted covers this sign-in: it came after the login had begun (Unix time in milliseconds),
+   * and was issued no earlier than the ID token (Unix time in seconds; null when it does not say).
+   */
+  covers(
+    tags: readonly string[],
+    login: { readonly startedAt: number; readonly issuedAt: number | null },
+  ): Promise<boolean>;
+}
+
+const prefix = 'x:';
+
+export function createTombstones(
+  { store, clock }: { readonly store: Store; readonly clock: Clock },
+  /** Milliseconds. */
+  lifetime: number,
+): Tombstones {
+  const read = async (tag: string): Promise<Tombstone | null> => {
+    const found = await store.get(prefix + tag);
+    return found === null ? null : parse(found.value);
+  };
+
+  return {
+    async lay(tag, issuedAt) {
+      const earlier = await read(tag);
+      const now = clock.now();
+      // Two logouts may arrive in the other order; what either covers stays covered.
+      const note = {
+        issuedAt: Math.max(issuedAt, earlier?.issuedAt ?? 0),
+        receivedAt: Math.max(now, earlier?.receivedAt ?? 0),
+      };
+      await store.set(prefix + tag, { value: format(note), expiresAt: now + lifetime });
+    },
+
+    async covers(tags, { startedAt, issuedAt }) {
+      const found = await Promise.all(tags.map(read));
+      return found.some(
+        (stone) =>
+          stone !== null &&
+          startedAt <= stone.receivedAt &&
+          (issuedAt === null || issuedAt <= stone.issuedAt),
+      );
+    },
+  };
+}
+
+interface Tombstone {
+  readonly issuedAt: number;
+  readonly receivedAt: number;
+}
+
+function format({ issuedAt, receivedAt }: Tombstone): Buffer {
+  return Buffer.from(`${issuedAt} ${receivedAt}`, 'latin1');
+}
+
+/** What cannot be read covers everything: it is there because there was a logout. */
+function parse(value: Uint8Array): Tombstone {
+  const match = /^(\d{1,15}(?:\.\d{1,9})?) (\d{1,15}(?:\.\d{1,9})?)$/.exec(
+    Buffer.from(value).toString('latin1'),
+  );
+  if (match === null) return { issuedAt: Number.POSITIVE_INFINITY, receivedAt: Number.POSITIVE_INFINITY };
+  return { issuedAt: Number(match[1]), receivedAt: Number(match[2]) };
+}
