@@ -201,3 +201,15 @@ test('nothing is looked at after close', async (context) => {
   assert.ok(node.has(first));
   assert.deepEqual(node.events, []);
 });
+
+test('nothing is looked at after a close in the middle of a look', async (context) => {
+  const file = join(temporaryFolder(context), 'ring');
+  write(file, first, second);
+  const node = follow(context, [{ file }]);
+  node.rings.onRetired(node.rings.close);
+  write(file, second);
+  await until(() => node.has(second));
+  write(file, third);
+  await sleep(unchanged);
+  assert.ok(node.has(second));
+});
