@@ -49,17 +49,20 @@ export function createSupervisor(config: Config, options: SupervisorOptions): Su
   const { logger, metrics, emit } = createObservers(config, options);
   const state: State = { address: config.listen.address, draining: false, abilities: 'none' };
   let reserved = false;
-  const bring = async (worker: Worker): Promise<void> => {
+  const prepare = async (worker: Worker): Promise<void> => {
     const source: ConfigSource = { file: options.file, address: state.address };
     state.abilities = (await worker.ask('prepare', source, null)).abilities;
-    // As late as possible: from now until the first worker listens somebody else could take it.
+  };
+  /** As late as possible: from then until the first worker listens somebody else could take the address. */
+  const reserveOnce = async (): Promise<void> => {
     if (!reserved) await reservePort(state.address);
     reserved = true;
-    await worker.ask('listen', null, null);
   };
   const pool = createWorkerPool({
     start: () => createWorker(options.fork()),
-    bring,
+    prepare,
+    mayListen: reserveOnce,
+    listen: (worker) => worker.ask('listen', null, null),
     onEnd: (worker, end) => poolMetrics.onEnd(worker, end),
     emit,
     clock: systemClock,

@@ -7,8 +7,12 @@ import type { Worker, WorkerEnd } from './worker.ts';
 export interface WorkerPoolDeps {
   /** Starts a process. */
   readonly start: () => Worker;
-  /** Resolves when it accepts connections. */
-  readonly bring: (worker: Worker) => Promise<unknown>;
+  /** Resolves when it could accept connections. When it cannot, it ends. */
+  readonly prepare: (worker: Worker) => Promise<unknown>;
+  /** Asked before any worker listens; what it rejects with, the start rejects with. */
+  readonly mayListen: () => Promise<void>;
+  /** Resolves when it accepts connections. When it cannot, it ends. */
+  readonly listen: (worker: Worker) => Promise<unknown>;
   /** Told of each worker that has ended, before it is forgotten. */
   readonly onEnd: (worker: Worker, end: WorkerEnd) => void;
   readonly emit: Emit;
@@ -65,11 +69,15 @@ export function createWorkerPool(deps: WorkerPoolDeps): WorkerPool {
     const worker = deps.start();
     all.add(worker);
     const failed = worker.ended.then((end) => Promise.reject(new WorkerFailure(end)));
-    const brought = deps.bring(worker).catch(() => failed);
-    const served = Promise.race([brought, failed]).then(() => {
+    const orFailed = (step: Promise<unknown>) => Promise.race([step.catch(() => failed), failed]);
+    const bring = async (): Promise<void> => {
+      await orFailed(deps.prepare(worker));
+      await deps.mayListen();
+      await orFailed(deps.listen(worker));
       serving.add(worker);
       deps.emit('worker.started', { pid: worker.pid });
-    });
+    };
+    const served = bring();
     void worker.left.then(() => serving.delete(worker));
     void worker.ended.then((end) => {
       all.delete(worker);
