@@ -9,23 +9,41 @@ import { isBusy, storeFailure, storeUnavailable } from './sqlite-error.ts';
 
 /** `application_id` of the file header: "SPRT". */
 const applicationId = 0x53505254;
-const schemaVersion = 1;
-/** A statement blocks the process, so waiting for the lock of another one is short (milliseconds). */
-const busyTimeout = 1000;
+const schemaVersion = 2;
+/** How long opening waits for other processes that open the same file (milliseconds). */
+const openTimeout = 1000;
+/** A statement blocks the process, so it waits hardly at all; the store tries again later (milliseconds). */
+const busyTimeout = 5;
+/** How many deletions are remembered for those who watch. */
+export const rememberedDeletions = 20_000;
 
 /**
  * `version` is the row id with AUTOINCREMENT and every write replaces the row: a version never comes back, even for a
  * key that was deleted and made again. An ordinary rowid table, because records are larger than `WITHOUT ROWID` is
- * good for. The index serves the sweep and, as it covers, counting.
+ * good for; `value` comes last, so that a list is made without reading it. The index by expiry serves the sweep and,
+ * as it covers, counting.
+ *
+ * Tags go with their record. `INSERT OR REPLACE` does not fire the trigger, so they outlive a rewrite.
+ * Tombstones tell other processes what was deleted; old ones make room.
  */
 const schema = `
   CREATE TABLE records (
     version INTEGER PRIMARY KEY AUTOINCREMENT,
     key TEXT NOT NULL UNIQUE,
-    value BLOB NOT NULL,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    label BLOB,
+    value BLOB NOT NULL
   ) STRICT;
   CREATE INDEX records_by_expiry ON records (expires_at, key);
+  CREATE TABLE tags (name TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (name, key)) STRICT, WITHOUT ROWID;
+  CREATE INDEX tags_by_key ON tags (key);
+  CREATE TRIGGER tags_go_with_their_record AFTER DELETE ON records BEGIN
+    DELETE FROM tags WHERE key = OLD.key;
+  END;
+  CREATE TABLE tombstones (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL) STRICT;
+  CREATE TRIGGER tombstones_make_room AFTER INSERT ON tombstones BEGIN
+    DELETE FROM tombstones WHERE id <= NEW.id - ${rememberedDeletions};
+  END;
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${schemaVersion};
 `;
@@ -43,10 +61,11 @@ export function openSqliteFile(options: SqliteFileOptions): DatabaseSync {
   try {
     prepareFile(path);
     database = new DatabaseSync(path);
-    database.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA trusted_schema = OFF;`);
+    database.exec(`PRAGMA busy_timeout = ${openTimeout}; PRAGMA trusted_schema = OFF;`);
     useWriteAheadLog(database, path);
     prepareSchema(database, path);
     if (options.maxBytes !== undefined) limitSize(database, options.maxBytes);
+    database.exec(`PRAGMA busy_timeout = ${busyTimeout}`);
     return database;
   } catch (error) {
     if (database?.isOpen === true) database.close();

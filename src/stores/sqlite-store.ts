@@ -1,83 +1,107 @@
 /**
- * A store in one SQLite file: durable, without a server. Every operation is one statement, so it is atomic between
- * processes that share the file, and answers synchronously.
+ * A store in one SQLite file: durable, without a server. Every operation is one statement or one small transaction, so
+ * it is atomic between processes that share the file. Answers are there at once, unless another process writes at that
+ * very moment (then the file is asked again, without blocking this process) or there are many records to go through.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../core/clock.ts';
+import { type Attempt, createAttempt } from './sqlite-attempt.ts';
+import { createSqliteCount } from './sqlite-count.ts';
 import { storeUnavailable } from './sqlite-error.ts';
 import { openSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
-import type { Store, StoredRecord } from './store.ts';
+import { createSqliteMany } from './sqlite-many.ts';
+import { prepareStatements, type Statements } from './sqlite-statements.ts';
+import { createSqliteWatch } from './sqlite-watch.ts';
+import type { Entry, Store, StoredRecord, Tags } from './store.ts';
 
-interface Statements {
-  readonly get: StatementSync;
-  readonly set: StatementSync;
-  readonly addIfAbsent: StatementSync;
-  readonly compareAndSwap: StatementSync;
-  readonly delete: StatementSync;
-  readonly count: StatementSync;
-  readonly sweep: StatementSync;
+/** What the parts of this store share. */
+export interface SqliteParts {
+  readonly statements: Statements;
+  readonly attempt: Attempt;
+  readonly clock: Clock;
+  /** One transaction: all of it or nothing. */
+  atomically<T>(work: () => T): T;
 }
 
 /** Throws `ERR_STORE_UNAVAILABLE` when the file cannot be used, with a message that says what to do. */
 export function createSqliteStore(options: SqliteFileOptions, deps: { readonly clock: Clock }): Store {
   const database = openSqliteFile(options);
-  const { clock } = deps;
-  const attempt = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (error) {
-      throw storeUnavailable(options.path, error);
-    }
+  const statements = prepareIn(database, options.path);
+  const parts: SqliteParts = {
+    statements,
+    attempt: createAttempt(options.path),
+    clock: deps.clock,
+    atomically: (work) => atomically(database, { statements, work }),
   };
-  const statements = attempt(() => prepare(database));
+  const { attempt, clock } = parts;
+  const watch = createSqliteWatch(parts);
   return {
+    ready() {},
     get: (key) => attempt(() => (statements.get.get(key, clock.now()) ?? null) as StoredRecord | null),
-    set: (key, value, expiresAt) =>
-      attempt(() => versionOf(statements.set.get(key, value, Math.floor(expiresAt))) as number),
-    addIfAbsent: (key, value, expiresAt) =>
-      attempt(
-        () => versionOf(statements.addIfAbsent.get(key, value, Math.floor(expiresAt), clock.now())) !== null,
-      ),
-    compareAndSwap: (key, version, value, expiresAt) =>
-      attempt(() =>
-        versionOf(statements.compareAndSwap.get(key, value, Math.floor(expiresAt), version, clock.now())),
-      ),
-    delete: (key) =>
-      attempt(() => {
-        const row = statements.delete.get(key);
-        return row !== undefined && Number(row.expiresAt) > clock.now();
-      }),
-    count: (prefix) =>
-      attempt(() => Number(statements.count.get(prefix, endOfPrefix(prefix), clock.now())?.records)),
+    ...createWrites(parts, watch.wrote),
+    ...createSqliteMany(parts),
+    count: createSqliteCount(parts),
     sweep: (limit) => attempt(() => Number(statements.sweep.run(clock.now(), limit).changes)),
+    watch: watch.add,
     close() {
+      watch.close();
       if (database.isOpen) attempt(() => database.close());
     },
   };
 }
 
-function prepare(database: DatabaseSync): Statements {
-  const columns = 'INTO records (key, value, expires_at)';
+function prepareIn(database: DatabaseSync, path: string): Statements {
+  try {
+    return prepareStatements(database);
+  } catch (error) {
+    database.close();
+    throw storeUnavailable(path, error);
+  }
+}
+
+function createWrites(parts: SqliteParts, wrote: (version: number) => void) {
+  const { statements, attempt, clock, atomically } = parts;
+  /** Only once it is certain: a version that was rolled back is given to somebody else. */
+  const written = (version: number | null): number | null => {
+    if (version !== null) wrote(version);
+    return version;
+  };
+  const set = (key: string, { value, label, expiresAt }: Entry): number =>
+    versionOf(statements.set.get(key, value, label ?? null, Math.floor(expiresAt))) as number;
+  const setWithTags = (key: string, entry: Entry, tags: Tags): number =>
+    atomically(() => {
+      for (const name of tags.names) statements.tag.run(name, key);
+      return set(key, entry);
+    });
   return {
-    get: database.prepare(
-      'SELECT value, version, expires_at AS expiresAt FROM records WHERE key = ?1 AND expires_at > ?2',
-    ),
-    set: database.prepare(`INSERT OR REPLACE ${columns} VALUES (?1, ?2, ?3) RETURNING version`),
-    addIfAbsent: database.prepare(
-      `INSERT OR REPLACE ${columns} SELECT ?1, ?2, ?3
-       WHERE NOT EXISTS (SELECT 1 FROM records WHERE key = ?1 AND expires_at > ?4) RETURNING version`,
-    ),
-    compareAndSwap: database.prepare(
-      `INSERT OR REPLACE ${columns} SELECT ?1, ?2, ?3
-       WHERE EXISTS (SELECT 1 FROM records WHERE key = ?1 AND version = ?4 AND expires_at > ?5) RETURNING version`,
-    ),
-    delete: database.prepare('DELETE FROM records WHERE key = ?1 RETURNING expires_at AS expiresAt'),
-    count: database.prepare(
-      'SELECT count(*) AS records FROM records INDEXED BY records_by_expiry WHERE key >= ?1 AND key < ?2 AND expires_at > ?3',
-    ),
-    sweep: database.prepare(
-      'DELETE FROM records WHERE version IN (SELECT version FROM records WHERE expires_at <= ?1 LIMIT ?2)',
-    ),
+    set: (key: string, entry: Entry, tags?: Tags) =>
+      attempt(() => written(tags === undefined ? set(key, entry) : setWithTags(key, entry, tags)) as number),
+    addIfAbsent: (key: string, { value, label, expiresAt }: Entry) =>
+      attempt(() =>
+        written(
+          versionOf(
+            statements.addIfAbsent.get(key, value, label ?? null, Math.floor(expiresAt), clock.now()),
+          ),
+        ),
+      ),
+    compareAndSwap: (key: string, version: number, { value, label, expiresAt }: Entry) => {
+      const end = Math.floor(expiresAt);
+      return attempt(() =>
+        written(
+          versionOf(statements.compareAndSwap.get(key, value, label ?? null, end, clock.now(), version)),
+        ),
+      );
+    },
+    delete: (key: string, version?: number) =>
+      attempt(() => {
+        const now = clock.now();
+        return atomically(() => {
+          const row = statements.delete.get(key, version ?? null, now);
+          if (row === undefined) return false;
+          statements.bury.run(key);
+          return Number(row.expiresAt) > now;
+        });
+      }),
   };
 }
 
@@ -85,7 +109,15 @@ function versionOf(row: Record<string, unknown> | undefined): number | null {
   return row === undefined ? null : Number(row.version);
 }
 
-/** The first key after all that begin with `prefix`; keys are ASCII. */
-function endOfPrefix(prefix: string): string {
-  return `${prefix}\u{10ffff}`;
+function atomically<T>(database: DatabaseSync, run: { statements: Statements; work: () => T }): T {
+  const { statements, work } = run;
+  statements.begin.run();
+  try {
+    const answer = work();
+    statements.commit.run();
+    return answer;
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
 }

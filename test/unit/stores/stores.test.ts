@@ -16,7 +16,10 @@ test('a full memory store makes room from what has expired, then refuses new key
   store.set('s:old', { value, expiresAt: clock.now() + 10 });
   store.set('s:a', { value, expiresAt: clock.now() + 1000 });
   store.set('s:b', { value, expiresAt: clock.now() + 1000 });
-  assert.throws(() => store.set('s:c', { value, expiresAt: clock.now() + 1000 }), /memory store is full \(3 records\)/);
+  assert.throws(
+    () => store.set('s:c', { value, expiresAt: clock.now() + 1000 }),
+    /memory store is full \(3 records\)/,
+  );
   clock.advance(10);
   store.set('s:c', { value, expiresAt: clock.now() + 1000 });
   assert.throws(() => store.addIfAbsent('s:d', { value, expiresAt: clock.now() + 1000 }), /full/);
