@@ -156,7 +156,8 @@ async function inFlight(gate: RunningGate): Promise<number> {
   return Number(/^sallyport_requests_in_flight (\d+)$/m.exec(text)?.[1]);
 }
 
-const admin = { address: '127.0.0.1:0' };
+const token = 'an-operator-token-of-more-than-32-characters';
+const admin = { address: '127.0.0.1:0', sessions: { token } };
 const listen = { timeouts: { drain: '1s' } };
 const clusters = (app: OpenApp) => ({ app: { targets: [app.url], connections: 400 } });
 const logOut = (gate: RunningGate, agent: UserAgent) => agent.submit(`${gate.url}/.auth/logout`, {});
@@ -187,6 +188,19 @@ describe('what is open when its session ends', () => {
     await waitUntil(() => others.filter(reachesApp).length === app.open.size);
     await logOut(gate, staying);
     await waitUntil(() => isOver(others), 2000);
+    await waitUntil(() => app.open.size === 0);
+  });
+
+  test('SC-023: an operator ends all of it within two seconds', async () => {
+    const agent = await gate.signIn();
+    const all = await openAll(app, gate, agent, 'revoked');
+    const answer = await fetch(`${gate.adminUrl}/admin/sessions?sub=alice&provider=main`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    assert.equal(answer.status, 200);
+    await waitUntil(() => isOver(all), 2000);
+    assert.deepEqual(howOf(all), expected);
     await waitUntil(() => app.open.size === 0);
   });
 
