@@ -16,6 +16,7 @@ import type { Endpoint } from './endpoint.ts';
 import { failurePage } from './failure.ts';
 import { readForm, readQuery } from './form.ts';
 import { revokeTokens } from './leave-provider.ts';
+import { endReplaced } from './replaced-session.ts';
 import { refuseUnlessTopLevel } from './top-level.ts';
 
 export function createCallback(context: EndpointContext): Endpoint {
@@ -58,6 +59,7 @@ async function finish(context: EndpointContext, answered: Answered): Promise<Res
     if (defect !== null) throw new SallyportError('ERR_LOGIN_FAILED', 'callback refused', { detail: defect });
     const signedIn = await provider.redeem(answer, transaction);
     const begun = await beginSession(context, answered, { provider, signedIn });
+    endReplaced(context, transaction, begun.session);
     const bounce = context.bounces.count(head, provider.responseMode === 'form_post' ? 'none' : 'lax');
     return arrive(context, answered, { ...begun, setCookies: [...begun.setCookies, bounce] });
   } catch (error) {

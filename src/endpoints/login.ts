@@ -9,6 +9,7 @@ import type { Endpoint } from './endpoint.ts';
 import { failurePage } from './failure.ts';
 import { readQuery, single } from './form.ts';
 import { readLoginParameters } from './login-parameters.ts';
+import { findReplaced } from './replaced-session.ts';
 import { refuseUnlessTopLevel } from './top-level.ts';
 
 /**
@@ -28,7 +29,14 @@ export function createLogin(context: EndpointContext): Endpoint {
 
     const secrets = createSecrets(context);
     const location = await provider.authorizationUrl(secrets, readLoginParameters(query));
-    const transaction = { ...secrets, provider: provider.name, returnTo: target, startedAt: clock.now() };
+    const replaces = await findReplaced(context, head);
+    const transaction = {
+      ...secrets,
+      provider: provider.name,
+      returnTo: target,
+      startedAt: clock.now(),
+      ...(replaces === null ? {} : { replaces }),
+    };
     const sameSite = provider.responseMode === 'form_post' ? 'none' : 'lax';
     const setCookies = transactions.begin(head, transaction, sameSite);
     emit('login.started', { requestId: head.id, provider: provider.name });

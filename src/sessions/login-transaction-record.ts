@@ -10,7 +10,10 @@ const longestReturnTo = 2048;
 export function sealTransaction(transaction: LoginTransaction, keyRing: KeyRing): string {
   const { provider, state, nonce, codeVerifier, startedAt } = transaction;
   const returnTo = shorten(transaction.returnTo);
-  const text = JSON.stringify([formatVersion, provider, state, nonce, codeVerifier, returnTo, startedAt]);
+  const fields = [formatVersion, provider, state, nonce, codeVerifier, returnTo, startedAt];
+  const text = JSON.stringify(
+    transaction.replaces === undefined ? fields : [...fields, transaction.replaces],
+  );
   return keyRing.seal('login-transaction', Buffer.from(text, 'utf8')).toString('base64url');
 }
 
@@ -20,11 +23,12 @@ export function openTransaction(value: string, keyRing: KeyRing): LoginTransacti
   if (opened === null) return null;
   const fields = parseFields(opened.plaintext.toString('utf8'));
   if (fields === null) return null;
-  const [version, provider, state, nonce, codeVerifier, returnTo, startedAt] = fields;
+  const [version, provider, state, nonce, codeVerifier, returnTo, startedAt, replaces] = fields;
   if (version !== formatVersion || typeof startedAt !== 'number') return null;
   if (typeof provider !== 'string' || typeof state !== 'string' || typeof nonce !== 'string') return null;
   if (typeof codeVerifier !== 'string' || typeof returnTo !== 'string') return null;
-  return { provider, state, nonce, codeVerifier, returnTo, startedAt };
+  const transaction = { provider, state, nonce, codeVerifier, returnTo, startedAt };
+  return typeof replaces === 'string' ? { ...transaction, replaces } : transaction;
 }
 
 function parseFields(text: string): readonly unknown[] | null {

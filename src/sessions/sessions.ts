@@ -65,6 +65,8 @@ export interface LoginTransaction {
   readonly returnTo: string;
   /** Unix time in milliseconds. */
   readonly startedAt: number;
+  /** `SessionSummary.id` of the session that the browser showed then and may not show at the callback. */
+  readonly replaces?: string;
 }
 
 export interface LoginTransactions {

@@ -419,3 +419,35 @@ test('DL-013, DL-014: a callback form is urlencoded, at most 16 KiB and 50 field
   await assert.rejects(gate.call(`/.auth/callback?${'a&'.repeat(50)}`), code('ERR_BAD_REQUEST'));
   assert.equal((await post('a=1&'.repeat(49))).status, 400);
 });
+
+for (const [title, options] of [
+  ['form_post', { providers: [createScriptedProvider('main', 'form_post')] }],
+  ['SameSite=Strict', { sessionSameSite: 'strict' }],
+] as const) {
+  test(`SC-002: with ${title} the browser does not show its old session at the callback, and it ends all the same`, async () => {
+    const gate = createGate(options);
+    const browser = createBrowser(gate);
+    await browser.signIn();
+    const old = browser.jar.get(sessionCookie) as string;
+    const state = await browser.startLogin();
+    browser.jar.delete(sessionCookie);
+    await browser.visit(`/.auth/callback?code=c&state=${state}`);
+    const fresh = browser.jar.get(sessionCookie) as string;
+    assert.notEqual(fresh, old);
+    assert.deepEqual([...gate.sessions.live.keys()], [fresh]);
+    assert.deepEqual(gate.sessions.directory.reasons, ['replaced']);
+  });
+}
+
+test('SC-002: a store that fails when a login begins, or when it ends, keeps nobody from signing in', async () => {
+  const gate = createGate({ sessionSameSite: 'strict' });
+  const browser = createBrowser(gate);
+  await browser.signIn();
+  gate.sessions.down = true;
+  const late = await browser.startLogin();
+  gate.sessions.down = false;
+  assert.equal(gate.transactions.open.get(late)?.replaces, undefined);
+  const state = await browser.startLogin();
+  gate.sessions.directory.failing = 'end';
+  assert.equal((await browser.visit(`/.auth/callback?code=c&state=${state}`)).status, 200);
+});
