@@ -9,7 +9,7 @@ import type { Emit, EventName, Events } from '../../src/core/events.ts';
 import type { RequestHead } from '../../src/core/request-head.ts';
 import type { Session, SessionEndReason } from '../../src/core/session.ts';
 import { discardRest } from '../../src/doors/discard-rest.ts';
-import type { Carrier, Exchange, Outcome } from '../../src/upstreams/carrier.ts';
+import type { Carried, Carrier, Exchange, Outcome } from '../../src/upstreams/carrier.ts';
 import { clusterSchema } from '../../src/upstreams/cluster-config.ts';
 import { type CarrierDeps, createCarrier } from '../../src/upstreams/create-carrier.ts';
 import { createRoute } from './heads.ts';
@@ -30,6 +30,8 @@ export interface CarrierDoor {
   readonly url: string;
   readonly server: Server;
   readonly carrier: Carrier;
+  /** What was handed over, in order. */
+  readonly carried: readonly Carried[];
   /** How exchanges ended, in order. */
   readonly outcomes: readonly Outcome[];
   readonly failures: readonly SallyportError[];
@@ -70,6 +72,7 @@ export function createSession(claims: Record<string, unknown> = {}): Session {
 
 export async function createCarrierDoor(options: CarrierDoorOptions): Promise<CarrierDoor> {
   let received = 0;
+  const carried: Carried[] = [];
   const outcomes: Outcome[] = [];
   const failures: SallyportError[] = [];
   const events: { name: EventName; event: Events[EventName] }[] = [];
@@ -119,12 +122,13 @@ export async function createCarrierDoor(options: CarrierDoorOptions): Promise<Ca
       },
     };
     received += 1;
-    if (options.decideAfter === undefined) carrier.carry(exchange, forwardOf(head));
-    else setTimeout(() => carrier.carry(exchange, forwardOf(head)), options.decideAfter);
+    const carry = () => void carried.push(carrier.carry(exchange, forwardOf(head)));
+    if (options.decideAfter === undefined) carry();
+    else setTimeout(carry, options.decideAfter);
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, firstBytes: Buffer) => {
     const head = headOf(request, (request.headers.upgrade ?? '').toLowerCase());
-    carrier.carryUpgrade(
+    const upgrading = carrier.carryUpgrade(
       {
         head,
         request,
@@ -138,6 +142,7 @@ export async function createCarrierDoor(options: CarrierDoorOptions): Promise<Ca
       },
       forwardOf(head),
     );
+    carried.push(upgrading);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -146,6 +151,7 @@ export async function createCarrierDoor(options: CarrierDoorOptions): Promise<Ca
     url: `http://127.0.0.1:${port}`,
     server,
     carrier,
+    carried,
     outcomes,
     failures,
     events,

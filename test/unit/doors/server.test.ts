@@ -189,6 +189,16 @@ test('an application that answers before it has the body leaves the connection u
   peer.destroy();
 });
 
+test('LO-049: a request that ended with its session brings no cookie of it back', async () => {
+  await using harness = await startDoor({
+    decide: () => ({ ...forward, setCookies: ['s=2'] }),
+    carry: (exchange) => exchange.fail(new SallyportError('ERR_SESSION_ENDED', 'ended'), null),
+  });
+  const [answer] = (await harness.send(get('/a'), { responses: 1 })).responses;
+  assert.equal(answer?.status, 401);
+  assert.doesNotMatch(JSON.stringify(answer), /s=2/);
+});
+
 const tied = { tie() {} };
 
 test('a taken port is said plainly', async () => {
