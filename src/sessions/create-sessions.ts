@@ -61,9 +61,10 @@ const none: Authentication = { kind: 'none' };
 
 /**
  * The answer that ended these sessions took care of the cookie. A request that was sent before and is answered after it
- * must not clear the cookie of the session that came next.
+ * must not clear the cookie of the session that came next. And what is sealed under a key that is not here may be a
+ * session on the next node: while keys are rolled out its cookie stays.
  */
-const clearedAlready: ReadonlySet<string> = new Set<SessionEndReason>(['logout', 'replaced', 'elsewhere']);
+const keepsCookie: ReadonlySet<string> = new Set(['logout', 'replaced', 'elsewhere', 'unknown-key']);
 
 /** Ended by somebody who cannot tell the provider: their refresh tokens are revoked where they are known. */
 const revoked: ReadonlySet<SessionEndReason> = new Set(['person', 'operator', 'limit']);
@@ -113,7 +114,7 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
   const rejected = (reason: string): Authentication => ({
     kind: 'rejected',
     reason,
-    setCookies: clearedAlready.has(reason) ? noCookies : cleared,
+    setCookies: keepsCookie.has(reason) ? noCookies : cleared,
   });
 
   const open = (

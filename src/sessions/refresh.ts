@@ -108,6 +108,7 @@ export function createRefresher(deps: RefresherDeps): Refresher {
       }
       if (await renewUnder(live, turn)) return;
     }
+    if (live.ended === null) throw lockLost();
   };
 
   const isDone = (live: LiveSession, known: TokenSet, waiting: boolean): boolean => {
@@ -125,8 +126,8 @@ export function createRefresher(deps: RefresherDeps): Refresher {
   const renewUnder = async (live: LiveSession, lock: Lock): Promise<boolean> => {
     live.lock = lock;
     try {
-      if (!lock.isHeld()) throw lockLost();
-      const finished = await renew(live, lock);
+      // After a store that answered late somebody else may have the lock by now: nothing is sent.
+      const finished = lock.isHeld() && (await renew(live, lock));
       if (!live.unsaved || live.ended !== null) letGo(live);
       return finished;
     } catch (error) {
@@ -268,9 +269,8 @@ function inLineTooLong(): SallyportError {
   });
 }
 
-/** The store answered so late that somebody else may have the lock by now: nothing is sent. */
 function lockLost(): SallyportError {
-  return new SallyportError('ERR_STORE_UNAVAILABLE', 'the lock of a session was lost before it was used', {
+  return new SallyportError('ERR_STORE_UNAVAILABLE', 'the lock of a session was lost while it was needed', {
     detail: 'lock-lost',
     retryAfter: 1,
   });

@@ -59,12 +59,13 @@ test('sliding is written down now and then, not for every request', async () => 
   const store = createFaultyStore(createMemoryStore({ clock }));
   const f = createSessionFixture({ config, clock, store });
   const { cookie } = await f.signIn('alice', longToken);
+  const read = store.calls.get('get') ?? 0;
   for (let i = 0; i < 600; i += 1) {
     clock.advance(second);
     assert.ok(await f.sessionOf(cookie));
   }
   assert.ok((store.calls.get('compareAndSwap') ?? 0) <= 10);
-  assert.equal(store.calls.get('get') ?? 0, 0);
+  assert.equal(store.calls.get('get') ?? 0, read);
   await f.sessions.close();
 });
 

@@ -20,7 +20,7 @@ export interface FakeProvider extends Provider {
   issue(options?: { readonly lifetime?: number; readonly refreshToken?: string | null }): TokenSet;
   signIn(
     subject?: string,
-    options?: { readonly lifetime?: number; readonly refreshToken?: string | null },
+    options?: { readonly lifetime?: number; readonly refreshToken?: string | null; readonly claims?: Claims },
   ): SignedIn;
   /** The outcome of a refresh that worked. */
   renewed(options?: {
@@ -68,7 +68,7 @@ export function createFakeProvider(deps: { readonly clock: Clock; readonly name?
     },
     signIn: (subject = 'alice', options = {}) => ({
       subject,
-      claims: { sub: subject },
+      claims: { sub: subject, ...options.claims },
       tokens: issue(options),
     }),
     async refresh(subject, _claims, tokens) {

@@ -16,6 +16,7 @@ import { createMemoryStore } from '../../src/stores/memory-store.ts';
 import type { Store } from '../../src/stores/store.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { createFakeProvider } from './fake-provider.ts';
+import { createSharedStore } from './shared-store.ts';
 
 export interface FixtureOptions {
   readonly config?: Readonly<Record<string, unknown>>;
@@ -51,8 +52,12 @@ export function createSessionFixture(options: FixtureOptions = {}) {
   const transactions = createLoginTransactions({ store, keyRing, cookieNames, clock });
 
   /** Signs somebody in; answers the session and the browser's `Cookie` field. */
-  const signIn = async (subject = 'alice', tokens: Parameters<typeof provider.signIn>[1] = {}) => {
-    const begun = await sessions.begin(headWith(), provider.name, provider.signIn(subject, tokens));
+  const signIn = async (
+    subject = 'alice',
+    tokens: Parameters<typeof provider.signIn>[1] = {},
+    head = headWith(),
+  ) => {
+    const begun = await sessions.begin(head, provider.name, provider.signIn(subject, tokens));
     return { session: begun.session, cookie: cookieOf(begun.setCookies), setCookies: begun.setCookies };
   };
   /** The session that a `Cookie` field speaks for, or null. */
@@ -66,6 +71,8 @@ export function createSessionFixture(options: FixtureOptions = {}) {
     events.filter((entry) => entry.name === name).map((entry) => entry.event as Events[Name]);
 
   return {
+    /** For another node, or the same after a restart. */
+    shared: { clock, provider, store, keyRing },
     clock,
     provider,
     store,
@@ -80,6 +87,18 @@ export function createSessionFixture(options: FixtureOptions = {}) {
     authenticate,
     named,
   };
+}
+
+/** Several nodes over one store that tells each of them what the others write. */
+export function createFleet(size: number, options: FixtureOptions & { readonly isAsync?: boolean } = {}) {
+  const clock = options.clock ?? createFakeClock();
+  const provider = options.provider ?? createFakeProvider({ clock });
+  const keyRing = options.keyRing ?? createKeyRing([randomBytes(32)]);
+  const shared = createSharedStore({ clock });
+  const stores = Array.from({ length: size }, () => shared.node({ isAsync: options.isAsync ?? false }));
+  const nodes = stores.map((store) => createSessionFixture({ ...options, clock, provider, keyRing, store }));
+  const close = () => Promise.all(nodes.map((node) => node.sessions.close()));
+  return { clock, provider, keyRing, shared, stores, nodes, close };
 }
 
 /** A request head with these `Cookie` fields. */
