@@ -27,7 +27,6 @@ function sessionOf(accessToken: string): SealedSession {
     turn: 3,
     startedAt: 1,
     issuedAt: 2,
-    sid: 'sid-1',
     endsAt: 9,
     record: {
       origin: 'https://app.test',
@@ -39,6 +38,10 @@ function sessionOf(accessToken: string): SealedSession {
       tokensReceivedAt: 4,
       createdAt: 4,
       lastSeenAt: 4,
+      sid: 'sid-1',
+      address: '',
+      userAgent: null,
+      fence: 0,
     },
   };
 }
@@ -265,7 +268,7 @@ for (const [what, encoded, expected] of [
   ['with a turn that is none', wrap({ ...good, names: { ...names, turn: -1 } }), 'malformed'],
   ['with a time that is a text', wrap({ ...good, names: { ...names, startedAt: '1' } }), 'malformed'],
   ['without an end', wrap({ ...good, names: { ...names, endsAt: null } }), 'malformed'],
-  ['with a sid that is a number', wrap({ ...good, names: { ...names, sid: 1 } }), 'malformed'],
+  ['with a sign-in that is a text', wrap({ ...good, names: { ...names, issuedAt: '1' } }), 'malformed'],
   ['with claims that are a list', wrap({ ...good, record: { ...members, claims: [] } }), 'malformed'],
   ['without a subject', wrap({ ...good, record: { ...members, subject: '' } }), 'malformed'],
   ['with a scope that is a list', wrap({ ...good, tokens: { ...tokens, scope: [] } }), 'malformed'],

@@ -34,7 +34,7 @@ export interface Cutter {
   /** The content of pieces that belong together, or null. */
   join(values: readonly string[]): (Cut & { readonly content: string }) | null;
   /** A `Set-Cookie` field for one piece; an empty value clears it. */
-  setCookie(index: number, value: string): string;
+  setCookie(number: number | string, value: string): string;
 }
 
 /** The most pieces of one session. With the budget there are fewer: this bounds what a reader looks for. */
@@ -53,8 +53,8 @@ export function createWrite(random: RandomBytes): string {
 
 export function createCutter(cookie: Pick<CookieToSet, 'name' | 'sameSite' | 'secure'>): Cutter {
   const prefix = `${cookie.name}-`;
-  const setCookie = (index: number, value: string): string =>
-    serializeSetCookie({ ...cookie, name: `${prefix}${index}`, value, maxAge: value === '' ? 0 : null });
+  const setCookie = (number: number | string, value: string): string =>
+    serializeSetCookie({ ...cookie, name: `${prefix}${number}`, value, maxAge: value === '' ? 0 : null });
   const attributes =
     serializeSetCookie({ ...cookie, name: `${prefix}0`, value: 'x', maxAge: null }).length - 1;
   const full = longestCookie - attributes - headLength;

@@ -19,8 +19,6 @@ export interface SealedSession {
   readonly startedAt: number;
   /** `iat` of the ID token of the sign-in (seconds), or null. Renewed ones do not count: a logout may be older. */
   readonly issuedAt: number | null;
-  /** `sid` of that ID token, or null. */
-  readonly sid: string | null;
   /** Unix time in milliseconds: when it ends whatever the configuration says by then. */
   readonly endsAt: number;
   readonly record: SessionRecord;
@@ -122,11 +120,11 @@ function readSession(value: Readonly<Record<string, unknown>>, bytes: Buffer): S
   const [idToken, accessToken, refreshToken = null] = tokens;
   const all = { ...value.tokens, idToken, accessToken, refreshToken };
   const record = readMembers({ ...value.record, tokens: all });
-  const { id, turn, startedAt, issuedAt, sid, endsAt } = value.names;
+  const { id, turn, startedAt, issuedAt, endsAt } = value.names;
   if (record === null || typeof id !== 'string' || !/^[A-Za-z0-9_-]{43}$/.test(id)) return null;
   if (!isCount(turn) || !isTime(startedAt) || !isTime(endsAt)) return null;
-  if (!(issuedAt === null || isTime(issuedAt)) || !(sid === null || typeof sid === 'string')) return null;
-  return { id, turn, startedAt, issuedAt, sid, endsAt, record };
+  if (!(issuedAt === null || isTime(issuedAt))) return null;
+  return { id, turn, startedAt, issuedAt, endsAt, record };
 }
 
 function parseJson(text: string): unknown {

@@ -33,7 +33,10 @@ export function unpackTokens(parts: unknown, bytes: Buffer): readonly string[] |
     for (const part of token) {
       if (typeof part === 'string') texts.push(part);
       else if (!Number.isSafeInteger(part) || part < 1 || part > bytes.length - at) return null;
-      else texts.push(bytes.toString('base64url', at, (at += part)));
+      else {
+        texts.push(bytes.toString('base64url', at, at + part));
+        at += part;
+      }
     }
     tokens.push(texts.join('.'));
   }
