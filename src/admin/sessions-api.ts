@@ -49,18 +49,17 @@ export function createSessionsApi(
     return session === null ? errorAnswer(404, 'there is no such session') : jsonAnswer(200, session);
   };
 
-  const end = async (filter: SessionFilter): Promise<AdminAnswer> =>
-    jsonAnswer(200, { ended: await directory.end(filter, { reason: 'operator' }) });
-
   const endOne = async (id: string): Promise<AdminAnswer> => {
     // The short id of the logs has to be looked up; where that is not possible, only the whole one will do.
     const found = directory.abilities === 'all' ? await directory.find(id) : { id };
-    return found === null ? errorAnswer(404, 'there is no such session') : end({ id: found.id });
+    const ended = found === null ? 0 : await directory.end({ id: found.id }, { reason: 'operator' });
+    return ended === 0 ? errorAnswer(404, 'there is no such session') : jsonAnswer(200, { ended });
   };
 
   const endMany = async (search: string): Promise<AdminAnswer> => {
     const filter = readEndQuery(search);
-    return typeof filter === 'string' ? errorAnswer(400, filter) : end(filter);
+    if (typeof filter === 'string') return errorAnswer(400, filter);
+    return jsonAnswer(200, { ended: await directory.end(filter, { reason: 'operator' }) });
   };
 
   const route = async ({ method, url = '' }: IncomingMessage): Promise<AdminAnswer> => {
