@@ -98,12 +98,14 @@ export function exampleConfig(parts: { readonly issuer: string; readonly appUrl:
 export interface ExampleProviderOptions extends Partial<RealProviderOptions> {
   /** Asks who it is instead of signing alice in. */
   readonly asks?: boolean;
+  /** Posts a logout token to the gate when somebody signs out at the provider. */
+  readonly backchannel?: boolean;
 }
 
 /** A provider that knows the gate at `url` by the configuration of the example. */
 export function startExampleProvider(
   url: string,
-  { asks = false, ...options }: ExampleProviderOptions = {},
+  { asks = false, backchannel = false, ...options }: ExampleProviderOptions = {},
 ): Promise<RealProvider> {
   return startRealProvider({
     clients: [
@@ -112,6 +114,7 @@ export function startExampleProvider(
         clientSecret,
         redirectUris: [`${url}/.auth/callback`],
         postLogoutRedirectUris: [`${url}/.auth/signed-out`],
+        ...(backchannel ? { backchannelLogoutUri: `${url}/.auth/backchannel-logout` } : {}),
       },
     ],
     ...(asks ? {} : { autoLogin: 'alice' }),
