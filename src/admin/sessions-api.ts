@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
-import type { SessionDirectory, SessionFilter } from '../sessions/session-directory.ts';
+import type { SessionDirectory } from '../sessions/session-directory.ts';
 import { type AdminAnswer, errorAnswer, jsonAnswer } from './admin-answer.ts';
 import type { AdminConfig } from './admin-config.ts';
 import { createApiAccess } from './api-access.ts';
