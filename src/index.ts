@@ -9,4 +9,4 @@ export {
   type GateAddresses,
   type GateOperations,
   type GateOptions,
-} from './runtime.ts';
+} from './runtime/gate.ts';

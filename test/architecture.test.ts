@@ -31,7 +31,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'admin',
     'observe',
   ],
-  'runtime.ts': [
+  runtime: [
     'core',
     'keys',
     'stores',
@@ -46,9 +46,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'config',
     'pages',
   ],
-  'index.ts': ['core', 'runtime.ts', 'config'],
+  'index.ts': ['core', 'runtime', 'config'],
   workers: ['core', 'sessions', 'doors', 'admin', 'observe', 'config'],
-  cli: ['core', 'keys', 'index.ts', 'runtime.ts', 'config', 'workers'],
+  cli: ['core', 'keys', 'index.ts', 'runtime', 'config', 'workers'],
 };
 
 /** Packages that only some folders may touch. A package that is not listed may be imported by nobody. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { formatProblems } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { generatedKeyFile } from '../keys/create-key-rings.ts';
-import type { SessionAccess, SessionDirectory, SessionFilter } from '../runtime.ts';
+import type { SessionAccess, SessionDirectory, SessionFilter } from '../runtime/session-access.ts';
 import { exitCodes, type Options, type Terminal } from './command.ts';
 import { findConfig, noConfig } from './find-config.ts';
 import { describeStartFailure } from './start-failure.ts';

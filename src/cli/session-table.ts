@@ -1,5 +1,5 @@
 /** Sessions for a person at a terminal: one a line, or one alone with everything that is known of it. */
-import type { SessionSummary } from '../runtime.ts';
+import type { SessionSummary } from '../runtime/session-access.ts';
 import { printable, printableJson, shortened } from './printable.ts';
 
 const heads = ['ID', 'WHO', 'PROVIDER', 'SINCE', 'LAST SEEN', 'ADDRESS', 'CLIENT'] as const;

@@ -1,5 +1,5 @@
 /** `sallyport sessions list`: sessions, one a line. */
-import type { SessionDirectory, SessionFilter } from '../runtime.ts';
+import type { SessionDirectory, SessionFilter } from '../runtime/session-access.ts';
 import { type Command, exitCodes, type Options, type Terminal } from './command.ts';
 import { configHelp, configOption } from './find-config.ts';
 import {

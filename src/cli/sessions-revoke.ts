@@ -1,5 +1,5 @@
 /** `sallyport sessions revoke`: ends sessions, on every node, with everything that they have open. */
-import type { SessionDirectory, SessionFilter } from '../runtime.ts';
+import type { SessionDirectory, SessionFilter } from '../runtime/session-access.ts';
 import { type Command, exitCodes, type Options, type Terminal } from './command.ts';
 import { configHelp, configOption } from './find-config.ts';
 import {

@@ -23,5 +23,5 @@ export function createSessionsCommands(open: OpenDirectory): CommandGroup {
 }
 
 export const sessionsCommands = createSessionsCommands(async (config) =>
-  (await import('../runtime.ts')).openSessionDirectory(config),
+  (await import('../runtime/session-access.ts')).openSessionDirectory(config),
 );

@@ -1,0 +1,189 @@
+/** A validated configuration becomes a gate that listens. */
+import { createAdminServer, type Readiness } from '../admin/admin-server.ts';
+import type { Warning } from '../config/problem.ts';
+import type { Config } from '../config/schema.ts';
+import { type Clock, type RandomBytes, systemClock, systemRandom } from '../core/clock.ts';
+import type { Emit } from '../core/events.ts';
+import { formatAddress } from '../core/format-address.ts';
+import type { Route } from '../core/route.ts';
+import type { HostPort } from '../core/scalars.ts';
+import { assertSafeProcess } from '../doors/safe-process.ts';
+import { createServerDoor, type ServerDoor } from '../doors/server.ts';
+import { createEndpoints } from '../endpoints/create-endpoints.ts';
+import type { EndpointTable } from '../endpoints/endpoint.ts';
+import type { LogSink } from '../observe/log-output.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { compileRoutes } from '../pipeline/compile-routes.ts';
+import { createDecide } from '../pipeline/decide.ts';
+import { createAnswers } from '../pipeline/respond.ts';
+import { createRouteTable } from '../pipeline/route-table.ts';
+import type { SessionDirectory } from '../sessions/session-directory.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import { type Carrier, createCarrier } from '../upstreams/create-carrier.ts';
+import { type AllDeps, createIdentityParts, type SharedDeps } from './identity.ts';
+import { createObservers } from './observers.ts';
+import { createReadiness, type Phase } from './readiness.ts';
+
+export interface GateOptions {
+  /** Shown in logs, metrics and to nobody else. */
+  readonly version?: string;
+  readonly clock?: Clock;
+  readonly random?: RandomBytes;
+  /** What the configuration check warned of; logged at start. */
+  readonly warnings?: readonly Warning[];
+  /** Where log lines go; standard output when absent. */
+  readonly logSink?: LogSink;
+  /**
+   * This process is one of several behind one port: it shares the port, opens no admin listener, and leaves it to who
+   * started it to tell of the start and the end.
+   */
+  readonly worker?: boolean;
+}
+
+export interface GateAddresses {
+  readonly address: HostPort;
+  /** Null when no admin listener is configured. */
+  readonly adminAddress: HostPort | null;
+}
+
+export interface Gate {
+  /** Begins to accept. Rejects when an address cannot be had; then `close` what was begun. */
+  listen(): Promise<GateAddresses>;
+  /** Stops accepting, finishes what runs within `listen.timeouts.drain`, and lets go of everything. True when all was finished. */
+  close(): Promise<boolean>;
+  readonly operations: GateOperations;
+}
+
+/** What the admin listener serves, for those who serve it themselves. */
+export interface GateOperations {
+  readonly metrics: Pick<Metrics, 'expose' | 'snapshot' | 'contentType'>;
+  /** Whether this process should get traffic now. */
+  readonly readiness: () => Promise<Readiness>;
+  readonly sessions: SessionDirectory;
+  /** Requests and upgraded connections that are being carried now. */
+  readonly inFlight: () => number;
+}
+
+/** How long the last log lines may take to be written (milliseconds). */
+const logDeadline = 2000;
+
+/** Throws when the store or a key cannot be opened; nothing is left open then. */
+export function createGate(config: Config, options: GateOptions = {}): Gate {
+  assertSafeProcess(process);
+  let phase: Phase = 'starting';
+  // Filled in as the parts come to be: metrics ask them only when they are asked.
+  let parts: { readonly sessions: Sessions; readonly door: ServerDoor } | null = null;
+  const observers = createObservers(config, options, {
+    sessions: async () => (await parts?.sessions.count()) ?? null,
+    inFlight: () => parts?.door.inFlight() ?? 0,
+  });
+  const { emit } = observers;
+  const tell: Emit = options.worker === true ? () => {} : emit;
+  const shared: SharedDeps = {
+    publicUrl: new URL(config.publicUrl),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? systemRandom,
+    emit,
+  };
+  const identity = createIdentityParts(config, shared);
+  const { store, sweeper, providers, sessions } = identity;
+  const routes = compileRoutes(config);
+  const carrier = createGateCarrier(config, routes, { ...shared, ...identity });
+  const door = createServerDoor(config.listen, {
+    ...createDeciding(config, routes, { ...shared, ...identity }),
+    publicUrl: shared.publicUrl,
+    carrier,
+    emit,
+    clock: shared.clock,
+    reusePort: options.worker === true,
+  });
+  parts = { sessions, door };
+  const readiness = createReadiness({ phase: () => phase, store, providers, clock: shared.clock });
+  const admin =
+    config.admin === undefined || options.worker === true
+      ? null
+      : createAdminServer(config.admin, {
+          metrics: observers.metrics,
+          readiness,
+          sessions: { directory: sessions.directory, clock: shared.clock },
+        });
+
+  const release = async (): Promise<void> => {
+    await carrier.close(config.listen.timeouts.drain);
+    await sessions.close();
+    sweeper.stop();
+    identity.rings.close();
+    for (const provider of providers.values()) await provider.close();
+    await store.close();
+    await admin?.close();
+  };
+
+  return {
+    async listen() {
+      for (const { path, message } of options.warnings ?? [])
+        tell('config.warned', { message: `${path} ${message}` });
+      // A store that is away does not keep the gate from starting: public routes work, and it may come back (FL-009).
+      await Promise.resolve(store.ready()).catch(() => {});
+      const adminAddress = (await admin?.listen()) ?? null;
+      const address = await door.listen();
+      phase = 'serving';
+      tell('process.started', {
+        version: options.version ?? 'unknown',
+        address: formatAddress(address),
+        admin: adminAddress === null ? null : formatAddress(adminAddress),
+      });
+      return { address, adminAddress };
+    },
+    async close() {
+      phase = 'draining';
+      tell('process.draining', { inFlight: door.inFlight() });
+      const drained = await door.close();
+      await release();
+      tell('process.stopped', { drained });
+      await observers.logger.close(logDeadline);
+      return drained;
+    },
+    operations: {
+      metrics: observers.metrics,
+      readiness,
+      sessions: sessions.directory,
+      inFlight: door.inFlight,
+    },
+  };
+}
+
+function createDeciding(config: Config, routes: readonly Route[], deps: AllDeps) {
+  const answers = createAnswers({ publicUrl: deps.publicUrl, loginPath: config.endpoints.paths.login });
+  const decide = createDecide({
+    endpoints: createOwnEndpoints(config, deps),
+    endpointPrefix: config.endpoints.prefix,
+    routes: createRouteTable(routes),
+    sessions: deps.sessions,
+    answers,
+    publicUrl: deps.publicUrl,
+    clock: deps.clock,
+  });
+  return { decide, failure: answers.failure };
+}
+
+function createGateCarrier(config: Config, routes: readonly Route[], deps: AllDeps): Carrier {
+  return createCarrier(config.clusters, {
+    publicUrl: deps.publicUrl,
+    isOwnCookie: deps.cookieNames.isOwn,
+    identityHeaders: [...new Set(routes.flatMap((route) => route.requestHeaders.map(({ name }) => name)))],
+    hold: deps.sessions.hold,
+    bodyLimit: config.listen.limits.body,
+    emit: deps.emit,
+    clock: deps.clock,
+  });
+}
+
+/** A gate with public routes alone needs no provider and has nobody to sign in. */
+function createOwnEndpoints(config: Config, deps: AllDeps): EndpointTable {
+  if (deps.providers.size === 0) return new Map();
+  const { sameSite } = config.session.cookie;
+  return createEndpoints(config.endpoints, {
+    ...deps,
+    sessionSameSite: sameSite,
+  });
+}
