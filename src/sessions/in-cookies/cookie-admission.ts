@@ -1,5 +1,5 @@
 /** From the cookies of a request to an open session, or the reason why there is none. */
-import type { Providers } from '../../oidc/provider.ts';
+import type { Provider, Providers } from '../../oidc/provider.ts';
 import { providerOf } from '../admission.ts';
 import type { Endings } from '../endings.ts';
 import type { Limits } from '../limits.ts';
@@ -17,8 +17,8 @@ import type { SessionSealer } from './session-sealer.ts';
 export interface CookieAdmission {
   /** Opens what a request came with; a session that is known already takes over what is newer. Never throws. */
   admit(values: readonly string[]): Hit | string;
-  /** A session as this process would know it; null when its provider is not configured any more. */
-  open(sealed: SealedSession, pieces: Pieces): CookieSession | null;
+  /** A session as this process would know it. */
+  open(sealed: SealedSession, pieces: Pieces, provider: Provider): CookieSession;
   /** From now on it is known here. */
   add(session: CookieSession): void;
 }
@@ -37,10 +37,8 @@ export interface CookieAdmissionDeps {
 export function createCookieAdmission(deps: CookieAdmissionDeps): CookieAdmission {
   const { cache, sealer, writer, endings, upkeep } = deps;
 
-  const open = (sealed: SealedSession, pieces: Pieces): CookieSession | null => {
+  const open = (sealed: SealedSession, pieces: Pieces, provider: Provider): CookieSession => {
     const { record, startedAt, issuedAt } = sealed;
-    const provider = providerOf(record, deps.providers);
-    if (provider === null) return null;
     const key = sessionKey(sealed.id);
     const names = { cookie: { id: sealed.id, secret: '' }, key, logId: sessionLogId(key), provider };
     const live = createLiveSession(names, { version: sealed.turn, record }, deps.limits);
@@ -55,8 +53,9 @@ export function createCookieAdmission(deps: CookieAdmissionDeps): CookieAdmissio
   };
 
   const addNew = (sealed: SealedSession, pieces: Pieces): Hit | string => {
-    const session = open(sealed, pieces);
-    if (session === null) return 'other-provider';
+    const provider = providerOf(sealed.record, deps.providers);
+    if (provider === null) return 'other-provider';
+    const session = open(sealed, pieces, provider);
     const limit = upkeep.expire(session);
     if (limit !== null) return limit;
     add(session);

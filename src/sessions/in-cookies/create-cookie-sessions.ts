@@ -12,7 +12,7 @@ import type { MaybePromise } from '../../core/maybe-promise.ts';
 import type { RequestHead } from '../../core/request-head.ts';
 import type { SessionEndReason } from '../../core/session.ts';
 import type { KeyRings } from '../../keys/key-ring.ts';
-import type { Providers, SignedIn } from '../../oidc/provider.ts';
+import type { Providers } from '../../oidc/provider.ts';
 import { createLocks } from '../../stores/locks.ts';
 import type { Store } from '../../stores/store.ts';
 import { ambiguous, createNumberedCookieReader } from '../cookie-header.ts';
@@ -22,21 +22,18 @@ import { createHolds } from '../holds.ts';
 import { createLimits } from '../limits.ts';
 import type { LiveSession } from '../live-session.ts';
 import type { SessionConfig } from '../session-config.ts';
-import { sessionKeyPrefix } from '../session-cookie.ts';
 import type { AuthenticateOptions, Sessions } from '../sessions.ts';
 import { createCookieAdmission } from './cookie-admission.ts';
-import type { CookieSession } from './cookie-session.ts';
 import { createCookieSessionCache, type Hit } from './cookie-session-cache.ts';
 import { createCookieSessionDirectory } from './cookie-session-directory.ts';
 import { createCookieSessionWriter } from './cookie-session-writer.ts';
 import { createCookieUpkeep } from './cookie-upkeep.ts';
-import { createDenial, type Denial, denies } from './denial.ts';
-import { createDenyList } from './deny-list.ts';
+import { createSession } from './new-session.ts';
 import { createOwnLocks } from './own-locks.ts';
 import { createCutter, mostPieces } from './pieces.ts';
-import type { SealedSession } from './sealed-session.ts';
 import { createSessionSealer } from './session-sealer.ts';
 import { createSharedRefreshes } from './shared-refreshes.ts';
+import { createVerdicts } from './verdicts.ts';
 
 export interface CookieSessionsDeps {
   /** `session.denyList`; null without one. */
@@ -81,10 +78,18 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
       (!session.seen && clock.monotonic() < session.keptUntil),
   });
   const endings = createEndings({ cache, holds, clock, emit });
-  /** Sessions that this process is ending: it tells of them itself. */
-  const ending = new Set<string>();
-  let judgingHeld = false;
-  const fleet = denyStore === null ? null : createFleet(denyStore);
+  const verdicts = createVerdicts({
+    store: denyStore,
+    cache,
+    holds,
+    endings,
+    clock,
+    absolute: limits.absolute,
+  });
+  const { denyList } = verdicts;
+  const shared =
+    denyStore === null ? null : createSharedRefreshes({ store: denyStore, keyRing: rings.tokens, clock });
+  const fleet = denyList === null || shared === null ? null : { denyList, shared };
   const writer = createCookieSessionWriter({ cache, sealer, clock, fleet, onTooLarge: endTooLarge });
   const upkeep = createCookieUpkeep(
     { limits, before: config.refresh.before, lookEvery: deps.lookEvery ?? 1000 },
@@ -98,7 +103,7 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
       random,
       emit,
       onRejected: endRejected,
-      onLook: () => void judgeHeld(),
+      onLook: () => void verdicts.judgeHeld(),
     },
   );
   const admission = createCookieAdmission({
@@ -131,8 +136,8 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
   };
 
   const judge = (hit: Hit, head: RequestHead, options: AuthenticateOptions): MaybePromise<Authentication> => {
-    if (fleet === null || fleet.denyList.isCurrent(hit.session.judged)) return attend(hit, head, options);
-    return isDenied(hit.session).then((denial) => {
+    if (verdicts.isCurrent(hit.session)) return attend(hit, head, options);
+    return verdicts.judge(hit.session).then((denial) => {
       if (denial === null) return attend(hit, head, options);
       return rejected(denial.reason, head, clock.now() - denial.at > settling);
     });
@@ -154,57 +159,6 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
     return waiting.then(() => (live.ended === null ? answer(hit) : rejected(live.ended, head)));
   };
 
-  /** What denies a session, or null. One look for however many requests wait. Fails with `ERR_STORE_UNAVAILABLE`. */
-  async function isDenied(session: CookieSession): Promise<Denial | null> {
-    if (fleet === null) return null;
-    session.judging ??= fleet.denyList.judge(session.deniable).finally(() => {
-      session.judging = null;
-    });
-    const { denial, epoch } = await session.judging;
-    if (denial === null) session.judged = epoch;
-    else forget(session, denial);
-    return denial;
-  }
-
-  function forget({ live }: CookieSession, denial: Denial): void {
-    if (!ending.has(live.key)) endings.forget(live.key, denial.reason);
-  }
-
-  function createFleet(store: Store) {
-    const denyList = createDenyList({
-      store,
-      clock,
-      absolute: config.absoluteTimeout,
-      onDenied: endDenied,
-      onUncertain: () => void judgeHeld(),
-    });
-    return { denyList, store, shared: createSharedRefreshes({ store, keyRing: rings.tokens, clock }) };
-  }
-
-  function endDenied(id: string | null, denials: readonly Denial[]): void {
-    const one = id === null ? null : cache.get(sessionKeyPrefix + id);
-    for (const session of id === null ? cache.sessions() : one === null ? [] : [one]) {
-      const denial = denials.find((candidate) => denies(candidate, session.deniable));
-      if (denial !== undefined) forget(session, denial);
-    }
-  }
-
-  /** What is held open sends no requests that could be judged. A store that fails leaves it to the next look. */
-  async function judgeHeld(): Promise<void> {
-    if (judgingHeld || fleet === null) return;
-    judgingHeld = true;
-    try {
-      for (const { key } of [...holds.sessions()]) {
-        const session = cache.get(key);
-        if (session !== null && !fleet.denyList.isCurrent(session.judged)) await isDenied(session);
-      }
-    } catch {
-      // Nobody can tell what became of them: they are asked about again.
-    } finally {
-      judgingHeld = false;
-    }
-  }
-
   /** A key is gone: what it sealed has to come again and be refused, or is held open and ends now (SC-015). */
   function reopen(): void {
     cache.forgetCookies();
@@ -220,30 +174,12 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
     endings.end(live.key, 'refresh-rejected');
   }
 
-  async function endRejected(live: LiveSession): Promise<void> {
+  async function endRejected({ key }: LiveSession): Promise<void> {
     try {
-      await denyOne(live.key, 'refresh-rejected');
+      await verdicts.end(key, 'refresh-rejected');
     } catch {
       // Its tokens are worth nothing any more: other nodes will find that out as well.
-    }
-    endings.end(live.key, 'refresh-rejected');
-  }
-
-  async function denyOne(key: string, reason: SessionEndReason): Promise<void> {
-    if (fleet === null) return;
-    const at = clock.now();
-    const parts = { before: Number.MAX_SAFE_INTEGER, issuedAt: null, except: null, reason, at };
-    await fleet.denyList.denyOne(key.slice(sessionKeyPrefix.length), createDenial({}, parts));
-  }
-
-  /** Denied first: whatever fails after this, it is over. */
-  async function endOne(key: string, reason: SessionEndReason): Promise<void> {
-    ending.add(key);
-    try {
-      await denyOne(key, reason);
-      endings.end(key, reason);
-    } finally {
-      ending.delete(key);
+      endings.end(key, 'refresh-rejected');
     }
   }
 
@@ -252,32 +188,7 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
     const values = readPieces(head.headers);
     if (values === null || values === ambiguous) return;
     const admitted = admission.admit(values);
-    if (typeof admitted !== 'string') await endOne(admitted.session.live.key, 'replaced');
-  }
-
-  function newSession(
-    provider: string,
-    { subject, claims, tokens }: SignedIn,
-    startedAt?: number,
-  ): SealedSession {
-    const known = providers.get(provider);
-    if (known === undefined) throw new Error(`no provider ${provider}`);
-    const now = clock.now();
-    const { iat, sid } = claims;
-    // Where from is for lists, and there is none of sessions in cookies.
-    const where = { address: '', userAgent: null, fence: 0 };
-    return {
-      id: random(32).toString('base64url'),
-      turn: 0,
-      startedAt: startedAt ?? now,
-      issuedAt: typeof iat === 'number' && Number.isFinite(iat) && iat >= 0 ? iat : null,
-      endsAt: now + limits.absolute,
-      record: {
-        ...{ origin, provider, issuer: known.issuer, subject, claims, tokens, ...where },
-        sid: typeof sid === 'string' ? sid : null,
-        ...{ tokensReceivedAt: now, createdAt: now, lastSeenAt: now },
-      },
-    };
+    if (typeof admitted !== 'string') await verdicts.end(admitted.session.live.key, 'replaced');
   }
 
   return {
@@ -300,14 +211,17 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
     },
 
     async begin(head, provider, signedIn, startedAt) {
-      const sealed = newSession(provider, signedIn, startedAt);
+      const known = providers.get(provider);
+      if (known === undefined) throw new Error(`no provider ${provider}`);
+      const sealed = createSession(
+        signedIn,
+        { origin, provider: known, startedAt },
+        { limits, clock, random },
+      );
       const pieces = sealer.seal(sealed, spare);
       if (pieces === null) throw tooLarge();
-      const session = admission.open(sealed, pieces);
-      if (session === null) throw new Error(`no provider ${provider}`);
-      const verdict = await fleet?.denyList.judge(session.deniable);
-      if (verdict !== undefined && verdict.denial !== null) throw loggedOutMeanwhile();
-      session.judged = verdict?.epoch ?? session.judged;
+      const session = admission.open(sealed, pieces, known);
+      if ((await verdicts.judge(session)) !== null) throw loggedOutMeanwhile();
       await endReplaced(head);
       admission.add(session);
       const setCookies = [...sealer.setCookies(pieces, 0), ...sealer.clearSent(head.headers, pieces.count)];
@@ -315,7 +229,7 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
     },
 
     async end(session, reason) {
-      await endOne(session.key, reason);
+      await verdicts.end(session.key, reason);
       return sealer.clearAll();
     },
 
@@ -330,7 +244,12 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
     },
 
     count: () => null,
-    directory: createCookieSessionDirectory({ fleet, clock, emit, onDenied: endDenied }),
+    directory: createCookieSessionDirectory({
+      fleet: denyList === null || denyStore === null ? null : { denyList, store: denyStore },
+      clock,
+      emit,
+      onDenied: verdicts.endDenied,
+    }),
     reverify: reopen,
     close: () => upkeep.close(),
   };
@@ -349,7 +268,7 @@ function loggedOutMeanwhile(): SallyportError {
     'ERR_LOGIN_EXPIRED',
     'the provider told of a logout while the login was under way',
     {
-      detail: 'logged-out-meanwhile',
+      detail: 'logged-out',
     },
   );
 }
