@@ -11,7 +11,10 @@ import { within } from './within.ts';
 export interface Router {
   /** A command about one key. `ERR_STORE_UNAVAILABLE` is all it throws. */
   run(key: string, args: readonly Argument[]): Promise<unknown>;
-  /** A command that changes nothing: asked again when its connection ends under it. */
+  /**
+   * A command that changes nothing: asked again when its connection ends under it. Empty when there is something
+   * that is not of the kind of the command: it cannot be ours.
+   */
   read(key: string, args: readonly Argument[]): Promise<unknown>;
   /** A script about one key. */
   call(script: Script, key: string, args: readonly Argument[]): Promise<unknown>;
@@ -69,7 +72,6 @@ export function createRouter({ topology, clock, timeout }: RouterDeps): Router {
     }
   };
 
-  /** Most commands go straight there: only what fails is followed. */
   const translated = async (work: Promise<unknown>): Promise<unknown> => {
     try {
       return await work;
@@ -80,7 +82,14 @@ export function createRouter({ topology, clock, timeout }: RouterDeps): Router {
 
   return {
     run: (key, args) => translated(go(key, args, false)),
-    read: (key, args) => translated(go(key, args, true)),
+    async read(key, args) {
+      try {
+        return await go(key, args, true);
+      } catch (error) {
+        if (replyCode(error) === 'WRONGTYPE') return Buffer.alloc(0);
+        throw redisUnavailable(error);
+      }
+    },
     async call(script, key, args) {
       try {
         return await go(key, ['EVALSHA', script.sha, '1', key, ...args], false);
