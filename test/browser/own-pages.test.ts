@@ -113,7 +113,7 @@ async function signOutByPage(t: TestContext, javaScriptEnabled: boolean): Promis
   await signIn(page, 'alice');
   await page.waitForURL(`${demo.gateUrl}/`);
   await page.goto(`${demo.gateUrl}/.auth/logout`);
-  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign out', exact: true }).click();
   // Without script the provider asks for one click more.
   if (!javaScriptEnabled) await page.getByRole('button', { name: 'Sign out' }).click();
   await page.waitForURL(/\/\.auth\/signed-out/);
