@@ -1,9 +1,9 @@
 /**
  * A provider for fleets: as strict as they come about refresh tokens, and light enough for thousands of sessions. Each
- * refresh token works once; one that is used again revokes its family (RFC 9700 section 4.14.2), and is counted. It
- * signs nobody in: sessions are begun with `tokensOf`, and logout tokens are made on request.
+ * refresh token works once; one that is used again revokes its family (RFC 9700 section 4.14.2), and is counted. People
+ * sign in by name at a page without a password, or without a browser by `signIn`; logout tokens are made on request.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -13,7 +13,7 @@ export interface RotatingProvider {
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;
-  /** Seconds that the tokens of a refresh live. */
+  /** Seconds that the tokens of a sign-in with a browser or of a refresh live. */
   lifetime: number;
   /** Milliseconds that a refresh takes. */
   delay: number;
@@ -40,12 +40,67 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' };
   const families = new Map<string, Family>();
+  const codes = new Map<string, { readonly subject: string; readonly asked: URLSearchParams }>();
   const counts = { refreshes: 0, reuses: 0 };
 
+  /** Both tell which family they are of, and the access token whose: `at.subject.family.generation`. */
   const tokensOf = (name: string, family: Family) => ({
-    access_token: `at.${family.subject}.${family.generation}`,
+    access_token: `at.${family.subject}.${name}.${family.generation}`,
     refresh_token: `rt.${name}.${family.generation}`,
   });
+
+  const begin = (subject: string): { readonly name: string; readonly family: Family } => {
+    const name = randomUUID();
+    const family: Family = { subject, generation: 0, revoked: false };
+    families.set(name, family);
+    return { name, family };
+  };
+
+  /** GET shows a form, as providers do; POST takes the name that was written there and sends the browser back. */
+  const authorize = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { searchParams } = new URL(request.url ?? '', issuer);
+    const login = new URLSearchParams(await readAll(request)).get('login');
+    if (login === null) {
+      response
+        .writeHead(200, { 'content-type': 'text/html' })
+        .end('<form method="post"><input name="login">');
+      return;
+    }
+    const code = randomUUID();
+    codes.set(code, { subject: login, asked: searchParams });
+    const location = new URL(searchParams.get('redirect_uri') ?? '');
+    location.searchParams.set('code', code);
+    location.searchParams.set('state', searchParams.get('state') ?? '');
+    location.searchParams.set('iss', issuer);
+    response.writeHead(303, { location: location.href, 'content-length': 0 }).end();
+  };
+
+  /** A code works once, for who can show the verifier of its challenge (RFC 7636 section 4.6). */
+  const redeem = async (form: URLSearchParams, response: ServerResponse): Promise<void> => {
+    const found = codes.get(form.get('code') ?? '');
+    codes.delete(form.get('code') ?? '');
+    const challenge = createHash('sha256')
+      .update(form.get('code_verifier') ?? '')
+      .digest('base64url');
+    if (found === undefined || found.asked.get('code_challenge') !== challenge) {
+      return sendJson(response, 400, { error: 'invalid_grant' });
+    }
+    const { name, family } = begin(found.subject);
+    const idToken = await new SignJWT({ nonce: found.asked.get('nonce'), sub: found.subject })
+      .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
+      .setIssuer(issuer)
+      .setAudience('app')
+      .setIssuedAt()
+      .setExpirationTime('5m')
+      .sign(privateKey);
+    return sendJson(response, 200, {
+      ...tokensOf(name, family),
+      id_token: idToken,
+      token_type: 'Bearer',
+      expires_in: provider.lifetime,
+      scope: 'openid',
+    });
+  };
 
   const refresh = async (token: string, response: ServerResponse): Promise<void> => {
     const [, name = '', generation = ''] = /^rt\.(.+)\.(\d+)$/.exec(token) ?? [];
@@ -68,9 +123,11 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
     const path = request.url?.split('?', 1)[0];
     if (path === '/.well-known/openid-configuration') return sendJson(response, 200, metadata());
     if (path === '/jwks') return sendJson(response, 200, { keys: [jwk] });
+    if (path === '/authorize') return authorize(request, response);
     const form = new URLSearchParams(await readAll(request));
-    if (path === '/token' && form.get('grant_type') === 'refresh_token') {
-      return refresh(form.get('refresh_token') ?? '', response);
+    if (path === '/token') {
+      const isRefresh = form.get('grant_type') === 'refresh_token';
+      return isRefresh ? refresh(form.get('refresh_token') ?? '', response) : redeem(form, response);
     }
     if (path === '/revoke') return response.writeHead(200, { 'content-length': 0 }).end();
     return sendJson(response, 404, { error: 'not_found' });
@@ -106,9 +163,7 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
       return counts.reuses;
     },
     signIn(subject, { lifetime = 300, sid } = {}) {
-      const name = randomUUID();
-      const family: Family = { subject, generation: 0, revoked: false };
-      families.set(name, family);
+      const { name, family } = begin(subject);
       const tokens = tokensOf(name, family);
       const now = Date.now();
       const iat = Math.floor(now / 1000);

@@ -3,14 +3,28 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 
+/** What the application answers with, as JSON, to everything but a stream. */
+export interface Told {
+  /** `X-User`, or null. */
+  readonly user: string | null;
+  /** `Authorization`, or null. */
+  readonly authorization: string | null;
+  readonly method: string;
+  readonly target: string;
+  readonly body: string;
+}
+
 export interface App {
   readonly url: string;
+  /** Requests that were answered, streams apart. */
+  readonly answered: number;
   /** WebSockets that are open now. */
   readonly open: number;
   close(): Promise<void>;
 }
 
 export async function startApp(): Promise<App> {
+  let answered = 0;
   const server = createServer((request, response) => {
     if (request.url?.startsWith('/stream')) {
       response.writeHead(200, { 'content-type': 'application/octet-stream' });
@@ -18,15 +32,26 @@ export async function startApp(): Promise<App> {
       response.on('close', () => clearInterval(timer));
       return;
     }
-    request.resume();
+    let received = '';
+    request.setEncoding('utf8').on('data', (text: string) => {
+      received += text;
+    });
     request.on('end', () => {
-      const { authorization = null, 'x-user': user = null } = request.headers;
-      const body = JSON.stringify({ user, authorization, target: request.url, method: request.method });
+      const { authorization = null, 'x-user': user } = request.headers;
+      const told: Told = {
+        user: typeof user === 'string' ? user : null,
+        authorization,
+        method: request.method ?? '',
+        target: request.url ?? '',
+        body: received,
+      };
+      const body = JSON.stringify(told);
       response.writeHead(200, {
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
       });
       response.end(body);
+      answered += 1;
     });
   });
   server.keepAliveTimeout = 60_000;
@@ -35,6 +60,9 @@ export async function startApp(): Promise<App> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', 1024, resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get answered() {
+      return answered;
+    },
     get open() {
       return sockets.clients.size;
     },

@@ -5,14 +5,19 @@ import { type GateProcess, prepareGateProcess } from '../../support/gate-process
 import type { RotatingProvider } from '../../support/rotating-provider.ts';
 import { type App, startApp } from './app.ts';
 
+export interface FleetNode extends GateProcess {
+  /** Of its admin listener. */
+  readonly adminUrl: string;
+}
+
 export interface Fleet {
   /** What browsers know; nothing listens there unless a test puts something in front. */
   readonly publicUrl: string;
   /** The `Host` of every request. */
   readonly host: string;
-  readonly nodes: readonly GateProcess[];
+  readonly nodes: readonly FleetNode[];
   readonly app: App;
-  /** What every node was given. */
+  /** What every node was given, but for its own addresses. */
   readonly config: Readonly<Record<string, unknown>>;
   close(): Promise<void>;
 }
@@ -20,11 +25,13 @@ export interface Fleet {
 export interface FleetSetup {
   readonly provider: Pick<RotatingProvider, 'issuer' | 'clientId' | 'clientSecret'>;
   readonly size?: number;
-  /** The `session` section; two keys for both rings are made when it has none. */
+  /** The `session` section; a key for both rings is made when it has none. */
   readonly session: Readonly<Record<string, unknown>>;
   /** Over the rest of the configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly publicUrl?: string;
+  /** Called for each node before it starts: puts files into its folder. */
+  readonly prepare?: (node: FleetNode) => void;
 }
 
 export const newKey = (): string => randomBytes(32).toString('base64');
@@ -62,15 +69,16 @@ export async function startFleet(setup: FleetSetup): Promise<Fleet> {
     ...setup.config,
     session: { keys: [newKey()], ...setup.session },
   };
-  const nodes: GateProcess[] = [];
+  const nodes: FleetNode[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(nodes.map((node) => node.close()));
     await app.close();
   };
   try {
     for (let index = 0; index < size; index += 1) {
-      const address = `http://127.0.0.1:${await freePort()}`;
-      nodes.push(await prepareGateProcess({ url: address, config }));
+      const node = await prepareNode(config);
+      nodes.push(node);
+      setup.prepare?.(node);
     }
     await Promise.all(nodes.map((node) => node.start()));
   } catch (error) {
@@ -78,4 +86,12 @@ export async function startFleet(setup: FleetSetup): Promise<Fleet> {
     throw error;
   }
   return { publicUrl, host: new URL(publicUrl).host, nodes, app, config, close };
+}
+
+async function prepareNode(config: Readonly<Record<string, unknown>>): Promise<FleetNode> {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const adminUrl = `http://127.0.0.1:${await freePort()}`;
+  const admin = { address: new URL(adminUrl).host, ...(config.admin as object | undefined) };
+  const node = await prepareGateProcess({ url, config: { ...config, admin } });
+  return { ...node, adminUrl };
 }
