@@ -4,7 +4,14 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedisProxy } from '../support/redis-proxy.ts';
 import { type RedisOptions, type RedisServer, startRedis, until } from '../support/redis-server.ts';
-import { assertUnavailable, entry, openRedisStore, serves, textOf } from '../support/redis-store.ts';
+import {
+  assertUnavailable,
+  entry,
+  failsWith,
+  openRedisStore,
+  serves,
+  textOf,
+} from '../support/redis-store.ts';
 
 async function server(context: TestContext, options: RedisOptions = {}): Promise<RedisServer> {
   const started = await startRedis(options);
@@ -189,12 +196,7 @@ test('FL-006: a server that is loading its data is waited for', async (context) 
   await store.set('s:a', entry('kept'));
   await redis.cli('save');
   await redis.restart(['--key-load-delay', '400', '--loading-process-events-interval-bytes', '1024']);
-  await until('it says that it is loading', () =>
-    store.get('s:a').then(
-      () => false,
-      (error) => error.detail === 'loading',
-    ),
-  );
+  await until('it says that it is loading', () => failsWith(() => store.get('s:a'), 'loading'));
   await until('it is used again', async () => (await textOf(store, 's:a').catch(() => null)) === 'kept');
 });
 
@@ -225,12 +227,7 @@ test('FL-006: a password that is wrong, missing or was changed is told as that',
   await store.ready();
   await redis.cli('config', 'set', 'requirepass', 'other');
   await redis.cli('-a', 'other', 'client', 'kill', 'type', 'normal');
-  await until('the new password is missed', () =>
-    store.get('s:a').then(
-      () => false,
-      (error) => error.detail === 'authentication',
-    ),
-  );
+  await until('the new password is missed', () => failsWith(() => store.get('s:a'), 'authentication'));
 });
 
 test('FL-006: no failure tells a password, a key or a value', async (context) => {

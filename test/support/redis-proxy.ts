@@ -63,10 +63,10 @@ export async function startRedisProxy(context: TestContext, target: number): Pro
       const server = createConnection(target, '127.0.0.1');
       keep(client, server);
       keep(server, client);
-      client.on('data', (chunk) => {
+      client.on('data', (chunk: Buffer) => {
         if (!deaf) server.write(chunk);
       });
-      server.on('data', (chunk) => {
+      server.on('data', (chunk: Buffer) => {
         if (late === 0) toClient(client, chunk);
         else setTimeout(toClient, late, client, chunk);
       });

@@ -80,6 +80,16 @@ export async function assertUnavailable(work: () => unknown, ...details: readonl
   assert.fail(`was expected to fail with ${details}`);
 }
 
+/** Whether it fails with that detail now. */
+export async function failsWith(work: () => unknown, detail: string): Promise<boolean> {
+  try {
+    await work();
+    return false;
+  } catch (error) {
+    return error instanceof SallyportError && error.detail === detail;
+  }
+}
+
 /** Whether the store serves reads and writes. */
 export async function serves(store: Store): Promise<boolean> {
   try {
