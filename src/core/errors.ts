@@ -106,7 +106,7 @@ export const errorTable = {
   ERR_LOGIN_FAILED: {
     status: 400,
     title: 'Signing in did not work',
-    help: 'The answer of the provider did not pass the checks; the audit event names the check.',
+    help: 'The answer of the provider did not pass the checks; the audit event names the check. `session-too-large`: claims and tokens do not fit into the cookies of `session.store: cookie`; ask the provider for fewer scopes and claims, or keep sessions in a store.',
   },
   ERR_LOGIN_EXPIRED: {
     status: 400,

@@ -13,3 +13,17 @@ export const cookieBudget = {
   /** What is left for the small ones: sign-ins that lead nowhere, a logout under way. */
   others: 1024,
 } as const;
+
+/** What the logins of one browser may take together. */
+export interface LoginBudget {
+  /** Bytes of their cookies. */
+  readonly bytes: number;
+  /** Bytes of a target; a longer one is cut, so that one login always fits. */
+  readonly returnTo: number;
+}
+
+/** Where a session is a small cookie. */
+export const loginBudget: LoginBudget = { bytes: 4096, returnTo: 2048 };
+
+/** With `session.store: cookie`. */
+export const loginBudgetBesideSessions: LoginBudget = { bytes: cookieBudget.logins, returnTo: 960 };

@@ -3,13 +3,15 @@ import type { KeyRing } from '../keys/key-ring.ts';
 import type { LoginTransaction } from './sessions.ts';
 
 const formatVersion = 1;
-/** Longer targets than this are cut: a cookie has 4 KiB, and all logins of a browser share them. */
-const longestReturnTo = 2048;
 
-/** The value of the cookie. */
-export function sealTransaction(transaction: LoginTransaction, keyRing: KeyRing): string {
+/** The value of the cookie. A target of more than `longestReturnTo` bytes is cut: the logins of a browser share a few KiB. */
+export function sealTransaction(
+  transaction: LoginTransaction,
+  keyRing: KeyRing,
+  longestReturnTo: number,
+): string {
   const { provider, state, nonce, codeVerifier, startedAt } = transaction;
-  const returnTo = shorten(transaction.returnTo);
+  const returnTo = shorten(transaction.returnTo, longestReturnTo);
   const fields = [formatVersion, provider, state, nonce, codeVerifier, returnTo, startedAt];
   const text = JSON.stringify(
     transaction.replaces === undefined ? fields : [...fields, transaction.replaces],
@@ -41,8 +43,8 @@ function parseFields(text: string): readonly unknown[] | null {
 }
 
 /** A target that is too long loses its query; one that is too long even then leads to the start page. */
-function shorten(returnTo: string): string {
-  if (Buffer.byteLength(returnTo) <= longestReturnTo) return returnTo;
+function shorten(returnTo: string, longest: number): string {
+  if (Buffer.byteLength(returnTo) <= longest) return returnTo;
   const path = returnTo.split('?', 1)[0] as string;
-  return Buffer.byteLength(path) <= longestReturnTo ? path : '/';
+  return Buffer.byteLength(path) <= longest ? path : '/';
 }

@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import type { HeaderList } from '../core/headers.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { Store } from '../stores/store.ts';
+import { type LoginBudget, loginBudget } from './cookie-budget.ts';
 import { type Cookie, cookiesWithPrefix } from './cookie-header.ts';
 import type { CookieNames } from './cookie-names.ts';
 import { openTransaction, sealTransaction } from './login-transaction-record.ts';
@@ -18,15 +19,16 @@ export interface LoginTransactionsDeps {
   readonly keyRing: KeyRing;
   readonly cookieNames: CookieNames;
   readonly clock: Clock;
+  /** How much the cookies may take; `loginBudget` when absent. */
+  readonly budget?: LoginBudget;
 }
 
 /** Milliseconds from the start of a login to its callback. */
 export const loginLifetime = 600_000;
 /** A clock may go back by so much between start and callback. */
 const clockTolerance = 60_000;
-/** Logins of one browser at a time, and the bytes of their cookies together (SC-048). */
+/** Logins of one browser at a time (SC-048). */
 const mostCookies = 8;
-const mostBytes = 4096;
 /** So many cookies are cleared in one answer at most. */
 const mostCleared = 32;
 const longestState = 512;
@@ -34,7 +36,7 @@ const markPrefix = 't:';
 const mark = Buffer.from([1]);
 
 export function createLoginTransactions(deps: LoginTransactionsDeps): LoginTransactions {
-  const { store, keyRing, cookieNames, clock } = deps;
+  const { store, keyRing, cookieNames, clock, budget = loginBudget } = deps;
 
   const set = (name: string, value: string, sameSite: 'lax' | 'none'): string =>
     serializeSetCookie({
@@ -66,11 +68,11 @@ export function createLoginTransactions(deps: LoginTransactionsDeps): LoginTrans
   return {
     begin(head, transaction, sameSite) {
       const name = nameFor(sha256(transaction.state));
-      const value = sealTransaction(transaction, keyRing);
+      const value = sealTransaction(transaction, keyRing, budget.returnTo);
       const others = cookiesWithPrefix(head.headers, cookieNames.loginPrefix)
         .filter((cookie) => cookie.name !== name)
         .map((cookie) => ({ ...cookie, startedAt: startOf(cookie) }));
-      const dropped = overTheBounds(others, sizeOf({ name, value }));
+      const dropped = overTheBounds(others, sizeOf({ name, value }), budget.bytes);
       return [...dropped.map((dropName) => set(dropName, '', sameSite)), set(name, value, sameSite)];
     },
 
@@ -108,7 +110,7 @@ interface DatedCookie extends Cookie {
 }
 
 /** Names of the cookies to clear so that a new one of `size` bytes fits in, oldest first. */
-function overTheBounds(others: readonly DatedCookie[], size: number): readonly string[] {
+function overTheBounds(others: readonly DatedCookie[], size: number, mostBytes: number): readonly string[] {
   const youngestFirst = [...others].sort((a, b) => b.startedAt - a.startedAt);
   let count = 1;
   let bytes = size;
