@@ -1,12 +1,17 @@
 /** Everything that is open ends with its session, soon, and in a way that nobody takes for a whole. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket, WebSocketServer } from 'ws';
-import { cookieOf, type RunningGate, signInAtGate, startGate } from '../support/gate.ts';
+import { freePort } from '../support/free-port.ts';
+import { cookieOf, exampleConfig, type RunningGate, signInAtGate, startGate } from '../support/gate.ts';
+import { startGateAlone } from '../support/gate-alone.ts';
 import { waitUntil } from '../support/raw.ts';
 import { createUserAgent, fetchHeaders, type UserAgent } from '../support/user-agent.ts';
 
@@ -62,8 +67,10 @@ interface Open {
 }
 
 interface Sender {
-  readonly gate: RunningGate;
+  readonly gate: Pick<RunningGate, 'url'>;
   readonly cookie: string;
+  /** Of the page; that of the gate when absent. */
+  readonly origin?: string;
 }
 
 function watch(path: string, over: Promise<string>): Open {
@@ -106,15 +113,16 @@ function exchange({ gate, cookie }: Sender, path: string, size: number | null = 
 }
 
 function verdict({ statusCode, headers }: IncomingMessage, body: string): string {
+  if (!String(headers['content-type']).startsWith('application/problem+json')) return `${statusCode} a page`;
   const { code } = JSON.parse(body) as { code: string };
   const challenge = headers['www-authenticate'] === undefined ? 'without a challenge' : 'with a challenge';
   const cookies = headers['set-cookie'] === undefined ? '' : ` and ${headers['set-cookie'].length} cookies`;
   return `${statusCode} ${code} ${challenge}${cookies}`;
 }
 
-function socket({ gate, cookie }: Sender, path: string): Open {
+function socket({ gate, cookie, origin = gate.url }: Sender, path: string): Open {
   const client = new WebSocket(gate.url.replace('http:', 'ws:') + path, {
-    headers: { origin: gate.url, cookie },
+    headers: { origin, cookie },
   });
   const over = new Promise<string>((resolve) => {
     client.on('close', (code, reason) => resolve(`${code} ${reason}`));
@@ -282,6 +290,42 @@ describe('what is open when its session ends', () => {
     await sleep(1800);
     assert.equal(stream.how(), null);
   });
+});
+
+test('LO-048: on another node all of it ends within two seconds as well', async () => {
+  const app = await startOpenApp();
+  const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-nodes-'));
+  const gate = await startGate({ appUrl: app.url, dataDir, config: { listen, clusters: clusters(app) } });
+  const address = `127.0.0.1:${await freePort()}`;
+  const { issuer } = gate.provider;
+  const other = await startGateAlone({
+    url: gate.url,
+    dataDir,
+    config: {
+      ...exampleConfig({ issuer, appUrl: app.url }),
+      clusters: clusters(app),
+      listen: { ...listen, address, hosts: [address] },
+    },
+  });
+  try {
+    const agent = await gate.signIn();
+    const sender = {
+      gate: { url: `http://${address}` },
+      cookie: cookieOf(agent, gate.url),
+      origin: gate.url,
+    };
+    const all = kinds.map(([open]) => open(sender, 'other'));
+    await waitUntil(() => all.filter(reachesApp).every(({ path }) => app.open.has(path)));
+    await logOut(gate, agent);
+    await waitUntil(() => isOver(all), 2000);
+    assert.deepEqual(howOf(all), expected);
+    await waitUntil(() => app.open.size === 0);
+  } finally {
+    await other.close();
+    await gate.close();
+    await app.close();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
 });
 
 describe('what is open when its session ends by itself', { concurrency: true }, () => {
