@@ -44,6 +44,9 @@ export interface LocksDeps {
 }
 
 const lockPrefix = 'l:';
+/** No note is left for longer, in milliseconds; clocks of nodes may differ by so much. */
+const longestNote = 600_000;
+const clockTolerance = 60_000;
 const free: Taken = { kind: 'taken', note: null, until: 0 };
 
 export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
@@ -57,6 +60,12 @@ export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
     const found = await store.get(key);
     if (found === null) return free;
     const note = Buffer.from(found.value).toString('utf8');
+    // Written before the wall clock went back: whoever wrote it has long been gone (FL-050).
+    const longest = (note === '' ? lease : longestNote) + clockTolerance;
+    if (found.expiresAt - clock.now() > longest) {
+      const over = await store.compareAndSwap(key, found.version, entryOf('', clock.now() + lease));
+      return over === null ? free : hold(key, { version: over, asked });
+    }
     return { kind: 'taken', note: note === '' ? null : note, until: found.expiresAt };
   };
 
