@@ -8,12 +8,12 @@ import { SallyportError, toSallyportError } from '../core/errors.ts';
 import type { ReadBody, RequestHead } from '../core/request-head.ts';
 import { mayComeFrom } from '../oidc/claimed-issuer.ts';
 import type { LogoutToken, Provider } from '../oidc/provider.ts';
+import { createAddressCounter } from './address-counter.ts';
 import { emptyAnswer, jsonAnswer } from './answers.ts';
 import type { EndpointContext } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readForm, readQuery } from './form.ts';
 import { tryOnce } from './one-time-tries.ts';
-import { createRefusalCounter } from './refusal-counter.ts';
 
 const bodyLimit = 64 * 1024;
 
@@ -31,7 +31,7 @@ interface Verified {
 /** Fails with `ERR_BODY_*` or `ERR_BAD_REQUEST` for what is no form; everything else is an answer of its own. */
 export function createBackchannelLogout(context: EndpointContext): Endpoint {
   const { sessions, clock } = context;
-  const refusals = createRefusalCounter(refusalLimit, clock);
+  const refusals = createAddressCounter(refusalLimit, clock);
 
   return async (head, readBody) => {
     if (sessions.directory.abilities === 'none') return unsupported();

@@ -8,13 +8,13 @@ import { toSallyportError } from '../core/errors.ts';
 import type { RequestHead } from '../core/request-head.ts';
 import type { Provider } from '../oidc/provider.ts';
 import { framePage } from '../pages/frame-page.ts';
+import { createAddressCounter } from './address-counter.ts';
 import { pageAnswer } from './answers.ts';
 import type { EndpointContext } from './context.ts';
 import type { Endpoint } from './endpoint.ts';
 import { readQuery, single } from './form.ts';
 import { isSpeculative } from './navigation.ts';
 import { problemResponse } from './problem.ts';
-import { createRefusalCounter } from './refusal-counter.ts';
 
 const maxSid = 1000;
 
@@ -28,7 +28,7 @@ interface Named {
 
 /** Fails with `ERR_STORE_UNAVAILABLE`: then the session lives on. */
 export function createFrontchannelLogout(context: EndpointContext): Endpoint {
-  const counter = createRefusalCounter(limit, context.clock);
+  const counter = createAddressCounter(limit, context.clock);
   return async (head) => {
     if (counter.isOneTooMany(head.client.address)) return refuse(head, 429, 'too-many-requests');
     const named = head.method === 'GET' && !isSpeculative(head) ? readNamed(context, head) : null;

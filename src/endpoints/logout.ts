@@ -94,7 +94,7 @@ async function endSession(context: EndpointContext, { head, session, target }: L
     return leave(head, location, { setCookies: cleared, session });
   }
   const options = { setCookies: [...cleared, atProvider.setCookie], session };
-  return withHint && atProvider.form !== null
+  return withHint && atProvider.form !== null && isPage(head)
     ? postOnwards(context, atProvider.form, options)
     : leave(head, atProvider.url, options);
 }
@@ -116,6 +116,11 @@ function postOnwards(
     formAction: onwards(context),
     scriptSource: goodbyeScriptHash,
   });
+}
+
+/** Whether a browser shows the answer as a page of its own, for certain: a page with a token in it is for no script. */
+function isPage(head: RequestHead): boolean {
+  return requestHeader(head, 'sec-fetch-dest') === 'document';
 }
 
 /** Whether a script waits for the answer, and may read it: it says so, or the browser does. */

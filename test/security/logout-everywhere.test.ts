@@ -15,6 +15,7 @@ import {
   wholeAnswer,
 } from '../support/endpoint-gate.ts';
 
+const page = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
 const sameOrigin = { 'sec-fetch-site': 'same-origin' };
 const logOut = (browser: Browser, form = '', headers: Readonly<Record<string, string>> = {}) =>
   browser.visit('/.auth/logout', { method: 'POST', form, headers: { ...sameOrigin, ...headers } });
@@ -44,7 +45,7 @@ test('LO-042: when the address would be too long, a page posts it instead', asyn
   const gate = createGate();
   const [browser] = await signIn(gate, 'alice');
   gate.provider.script.goodbyeForm = () => form;
-  const answer = await logOut(browser as Browser, '', { 'sec-fetch-mode': 'navigate' });
+  const answer = await logOut(browser as Browser, '', page);
   assert.equal(answer.status, 200);
   assert.equal(gate.sessions.live.size, 0);
   assert.match(answer.body, /<form method="post" action="https:\/\/main\.idp\.test\/end\?tenant=1">/);
@@ -56,6 +57,20 @@ test('LO-042: when the address would be too long, a page posts it instead', asyn
   assert.equal(headerValue(answer.headers, 'referrer-policy'), 'no-referrer');
   assert.match(answer.setCookies.join('\n'), new RegExp(`^${sessionCookie}=; .*Max-Age=0`, 'm'));
   assert.match(answer.setCookies.join('\n'), new RegExp(`^${sessionCookie}-after-logout=`, 'm'));
+});
+
+test('LO-042: what is not for certain a page of its own gets the address without the token', async () => {
+  for (const headers of [
+    { accept: 'text/html' },
+    { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' },
+  ]) {
+    const gate = createGate();
+    const [browser] = await signIn(gate, 'alice');
+    gate.provider.script.goodbyeForm = () => form;
+    const answer = await logOut(browser as Browser, '', headers);
+    assert.equal(answer.status, 303);
+    assert.ok(!wholeAnswer(answer).includes(secretTokens.idToken));
+  }
 });
 
 test('LO-042: a script never gets the page with the token, only the address without it', async () => {

@@ -1,16 +1,16 @@
 /**
- * How often an address has been refused lately. Bounded in memory: when too many addresses come, the oldest is
- * forgotten.
+ * How often something has come from an address lately. Bounded in memory: when too many addresses come, the one that
+ * came first is forgotten.
  */
 import type { Clock } from '../core/clock.ts';
 
-export interface RefusalCounter {
+export interface AddressCounter {
   /** Counts one more; true when that was one too many. */
   isOneTooMany(address: string): boolean;
 }
 
-export interface RefusalLimit {
-  /** Refusals within the window that are answered as such. */
+export interface AddressLimit {
+  /** How many within the window are not too many. */
   readonly count: number;
   /** Milliseconds. */
   readonly window: number;
@@ -18,7 +18,7 @@ export interface RefusalLimit {
 
 const maxAddresses = 10_000;
 
-export function createRefusalCounter(limit: RefusalLimit, clock: Clock): RefusalCounter {
+export function createAddressCounter(limit: AddressLimit, clock: Clock): AddressCounter {
   // In the order in which their windows began.
   const windows = new Map<string, { readonly since: number; count: number }>();
   return {
