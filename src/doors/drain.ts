@@ -1,28 +1,36 @@
 /** Shutting a door: nothing new, what runs to its end, and a limit to how long that may take. */
 import type { Server } from 'node:http';
+import { Server as NetServer } from 'node:net';
 import type { Door } from './door.ts';
 import { SocketExchange } from './upgrade.ts';
 
 const pollMs = 20;
 /** What is kept back from the limit for ending upgraded connections with a reason. */
 const maxReserveMs = 5000;
+/**
+ * Polls that connections without a request are left open for: one may be on its way, and closing would lose it. Its
+ * answer says `Connection: close`.
+ */
+const idlePolls = 12;
+/** Turns of the event loop after which the listener is closed whoever waits. */
+const mostTurns = 1000;
 
 /** True when everything was finished within the limit. */
-export async function drain(
-  door: Door,
-  server: Pick<Server, 'close' | 'closeIdleConnections' | 'closeAllConnections'>,
-) {
+export async function drain(door: Door, server: Server): Promise<boolean> {
   const { clock, carrier } = door.deps;
   const limit = door.config.timeouts.drain;
   const deadline = clock.monotonic() + limit;
+  const isLate = () => clock.monotonic() >= deadline - Math.min(maxReserveMs, limit / 4);
   door.draining = true;
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  await untilNobodyWaits(server);
+  const closed = stopAccepting(server);
+  await leaveIdleOpen(server, isLate);
   const isDone = () => {
     // A connection that was answered with `keep-alive` just before is idle only now.
     server.closeIdleConnections();
     return !door.active.snapshot().some((exchange) => !(exchange instanceof SocketExchange));
   };
-  await poll(isDone, () => clock.monotonic() >= deadline - Math.min(maxReserveMs, limit / 4));
+  await poll(isDone, isLate);
   await carrier.close(Math.max(0, deadline - clock.monotonic()));
   await poll(
     () => door.active.size === 0,
@@ -32,7 +40,43 @@ export async function drain(
   for (const exchange of door.active.snapshot()) exchange.connection.socket.destroy();
   server.closeAllConnections();
   await closed;
+  // It is closed; this ends the timer that watches over its connections.
+  server.close(() => {});
   return drained;
+}
+
+/**
+ * The kernel resets connections that wait to be accepted when the listener closes. A turn of the event loop accepts one,
+ * so the moment to close is right behind a turn that found none.
+ */
+async function untilNobodyWaits(server: Server): Promise<void> {
+  let accepted = false;
+  const onConnection = () => {
+    accepted = true;
+  };
+  server.on('connection', onConnection);
+  for (let turns = 0; turns < mostTurns; turns += 1) {
+    accepted = false;
+    await new Promise((resolve) => setImmediate(resolve));
+    if (turns > 0 && !accepted) break;
+  }
+  server.off('connection', onConnection);
+}
+
+/** The `close` of HTTP servers would also end connections on which the first request has not been read yet. */
+function stopAccepting(server: Server): Promise<void> {
+  return new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()));
+}
+
+async function leaveIdleOpen(server: Server, isLate: () => boolean): Promise<void> {
+  for (let polls = 0; polls < idlePolls && !isLate(); polls += 1) {
+    if ((await countConnections(server)) === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+function countConnections(server: Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count ?? 0)));
 }
 
 async function poll(isDone: () => boolean, isLate: () => boolean): Promise<void> {
