@@ -214,6 +214,25 @@ test('LO-024: … nor one that looked before the logout was written down', async
   await fleet.close();
 });
 
+test('LO-024: … nor one that was waiting for something else when the logout was told of', async () => {
+  const fleet = createFleet();
+  const { one } = fleet;
+  const browser = createBrowser();
+  await one.begin(browser, signedIn(one, 'bob'));
+  const startedAt = fleet.clock.now();
+  const letGo = fleet.faulty.hold('addIfAbsent');
+  const login = one.begin(browser, signedIn(one, 'alice'), startedAt);
+  const refused = assert.rejects(login, { code: 'ERR_LOGIN_EXPIRED' });
+  await soon();
+  const denial = createDenial({ provider: 'main', subject: 'alice' }, parts({ before: startedAt }));
+  const expiresAt = startedAt + hour;
+  await fleet.shared.store.set(denialKeyFor(denial), { value: formatDenials([denial]), expiresAt });
+  await soon();
+  letGo();
+  await refused;
+  await fleet.close();
+});
+
 test('FL-051: a logout ends a session that a node with a fast clock began', async () => {
   const clocks = [createFakeClock(Date.UTC(2030, 0, 1) + 30 * second), createFakeClock(Date.UTC(2030, 0, 1))];
   const { store } = createSharedStore(clocks[1]!);

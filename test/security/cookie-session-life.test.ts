@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { brotliCompressSync } from 'node:zlib';
 import { createKeyRing } from '../../src/keys/create-key-ring.ts';
 import type { KeyRing } from '../../src/keys/key-ring.ts';
 import { cookieBudget } from '../../src/sessions/cookie-budget.ts';
@@ -551,5 +552,32 @@ test('the cache forgets what was not used lately, and cookies bring it back', as
   const browsers = Array.from({ length: 100 }, () => createBrowser());
   for (const browser of browsers) await f.begin(browser);
   for (const browser of browsers) assert.equal(await f.verdict(browser), 'session');
+  await f.sessions.close();
+});
+
+test('FL-042: cookies of a newer release are no session here, and stay for the nodes that can read them', async () => {
+  const f = createCookieFixture();
+  const browser = createBrowser();
+  await f.begin(browser);
+  const ring = createKeyRing([randomBytes(32)]);
+  const json = Buffer.from('{"v":2}');
+  const plain = Buffer.concat([Buffer.from([0, 0, 0, json.length]), json]);
+  const sealed = ring.seal('session-cookie', brotliCompressSync(plain), Buffer.from('abcdefghijk.1'));
+  const newer = createBrowser([[first, `abcdefghijk.1.${sealed.toString('base64url')}`]]);
+  const older = createCookieFixture({ keyRing: ring });
+  assert.equal(await older.verdict(newer), 'newer');
+  assert.equal(newer.jar.size, 1);
+  await Promise.all([f.sessions.close(), older.sessions.close()]);
+});
+
+test('SC-004: a thousand sessions and their cookies have nothing in common', async () => {
+  const f = createCookieFixture();
+  const seen = new Set<string>();
+  for (let i = 0; i < 1000; i += 1) {
+    const browser = createBrowser();
+    seen.add((await f.begin(browser)).key);
+    seen.add((browser.jar.get(first) as string).slice(0, 11));
+  }
+  assert.equal(seen.size, 2000);
   await f.sessions.close();
 });

@@ -58,6 +58,8 @@ const spare = 64;
  * is answered after it must not clear the cookies of the session that came next.
  */
 const settling = 60_000;
+/** While releases are mixed the next request may meet a node that can read it (FL-042). */
+const anotherRelease = 'newer';
 /** The answer that ended these sessions took care of the cookies. */
 const clearedAlready: ReadonlySet<string> = new Set<SessionEndReason>(['logout', 'replaced']);
 
@@ -117,11 +119,10 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
     limits,
   });
 
-  const rejected = (reason: string, head: RequestHead, settled = false): Authentication => ({
-    kind: 'rejected',
-    reason,
-    setCookies: clearedAlready.has(reason) && !settled ? noCookies : sealer.clearSent(head.headers, 0),
-  });
+  const rejected = (reason: string, head: RequestHead, settled = false): Authentication => {
+    const stay = reason === anotherRelease || (clearedAlready.has(reason) && !settled);
+    return { kind: 'rejected', reason, setCookies: stay ? noCookies : sealer.clearSent(head.headers, 0) };
+  };
 
   /** With the newest cookies when the request came with older ones. */
   const answer = ({ session, pieces }: Hit): Authentication => {
@@ -221,9 +222,15 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
       const pieces = sealer.seal(sealed, spare);
       if (pieces === null) throw tooLarge();
       const session = admission.open(sealed, pieces, known);
-      if ((await verdicts.judge(session)) !== null) throw loggedOutMeanwhile();
-      await endReplaced(head);
+      // Known from here on, so that a logout that is told of meanwhile ends it.
       admission.add(session);
+      try {
+        const [denial] = await Promise.all([verdicts.judge(session), endReplaced(head)]);
+        if (denial !== null || session.live.ended !== null) throw loggedOutMeanwhile();
+      } catch (error) {
+        cache.remove(session.live);
+        throw error;
+      }
       const setCookies = [...sealer.setCookies(pieces, 0), ...sealer.clearSent(head.headers, pieces.count)];
       return { session: session.live.answer.session, setCookies };
     },
