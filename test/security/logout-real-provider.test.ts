@@ -1,5 +1,6 @@
 /** Section 7 with a certified provider that really posts logout tokens: two browsers, one signs out at the provider. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -29,7 +30,8 @@ async function handle(gate: Gate, request: IncomingMessage, response: ServerResp
   response.writeHead(answer.status).end(answer.body);
 }
 
-async function startEverything(t: TestContext) {
+async function startEverything(t: TestContext, { encrypted = false } = {}) {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   let gate: Gate | null = null;
   const server = createServer((request, response) => {
     handle(gate as Gate, request, response).catch(() => response.writeHead(500).end());
@@ -48,11 +50,19 @@ async function startEverything(t: TestContext) {
         redirectUris: [`${url}/.auth/callback`],
         postLogoutRedirectUris: [`${url}/.auth/signed-out`],
         backchannelLogoutUri: `${url}/.auth/backchannel-logout`,
+        ...(encrypted
+          ? { encryptTo: { ...publicKey.export({ format: 'jwk' }), use: 'enc', kid: 'enc-1' } }
+          : {}),
       },
     ],
   });
   const clock = createFakeClock(Date.now());
-  const config = providerSchema.parse({ issuer: real.issuer, clientId: 'app', clientSecret: 'secret' });
+  const config = providerSchema.parse({
+    issuer: real.issuer,
+    clientId: 'app',
+    clientSecret: 'secret',
+    decryptionKeys: encrypted ? [privateKey.export({ type: 'pkcs8', format: 'pem' })] : [],
+  });
   const redirectUri = `${url}/.auth/callback`;
   const provider = createProvider('main', config, {
     redirectUri,
@@ -135,4 +145,18 @@ test('LO-042: the provider takes the goodbye that is posted', async (t) => {
   assert.equal(page.status, 200);
   const back = await confirm(agent, page);
   assert.equal(back.headers.location, `${url}/.auth/signed-out?state=s`);
+});
+
+test('LO-021, RP-105: with a provider that encrypts, people sign in, are renewed and signed out', async (t) => {
+  const { gate, url, real, signIn } = await startEverything(t, { encrypted: true });
+  const agent = await signIn();
+  const [session] = gate.sessions.live.values();
+  assert.ok(session);
+  assert.equal(session.tokens.idToken.split('.').length, 3);
+  const { subject, claims } = session.identity;
+  const renewed = await gate.provider.refresh(subject, claims, session.tokens);
+  assert.equal(renewed.kind, 'refreshed');
+  await confirm(agent, await agent.ask(`${real.issuer}/session/end`));
+  assert.deepEqual(outcomes(gate), [['back', 'accepted', null]]);
+  assert.equal((await agent.ask(`${url}/.auth/me`)).status, 401);
 });

@@ -16,6 +16,8 @@ export interface RealClient {
   readonly postLogoutRedirectUris?: readonly string[];
   /** Where a logout token is posted to when a person signs out at the provider; ID tokens then have a `sid`. */
   readonly backchannelLogoutUri?: string;
+  /** A public key (JWK) that ID tokens and logout tokens are encrypted to, with RSA-OAEP-256. */
+  readonly encryptTo?: Readonly<Record<string, unknown>>;
   /** `client_secret_basic` when there is a secret, else `none`. */
   readonly clientAuthentication?: 'client_secret_basic' | 'client_secret_post' | 'none';
 }
@@ -104,6 +106,13 @@ function clientMetadata(client: RealClient): Record<string, unknown> {
           backchannel_logout_uri: client.backchannelLogoutUri,
           backchannel_logout_session_required: true,
         }),
+    ...(client.encryptTo === undefined
+      ? {}
+      : {
+          jwks: { keys: [client.encryptTo] },
+          id_token_encrypted_response_alg: 'RSA-OAEP-256',
+          id_token_encrypted_response_enc: 'A256GCM',
+        }),
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     scope: scopes,
@@ -163,6 +172,7 @@ async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
       keys: ['only for tests and the demo'],
       ...(options.acceptPosts === true ? { long: { sameSite: 'none' } } : {}),
     },
+    enabledJWA: { idTokenEncryptionAlgValues: ['RSA-OAEP-256'] },
     enableHttpPostMethods: options.acceptPosts ?? false,
     fetch: postToLoopback,
     scopes: scopes.split(' '),
@@ -188,6 +198,7 @@ async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
     features: {
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: true },
+      encryption: { enabled: true },
       revocation: { enabled: true, allowedPolicy: async () => true },
       pushedAuthorizationRequests: { enabled: options.pushedAuthorizationRequests ?? true },
       rpInitiatedLogout: {
