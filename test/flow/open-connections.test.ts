@@ -292,43 +292,64 @@ describe('what is open when its session ends', () => {
   });
 });
 
-test('LO-048: on another node all of it ends within two seconds as well', async () => {
-  const app = await startOpenApp();
-  const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-nodes-'));
-  const gate = await startGate({ appUrl: app.url, dataDir, config: { listen, clusters: clusters(app) } });
-  const address = `127.0.0.1:${await freePort()}`;
-  const { issuer } = gate.provider;
-  const other = await startGateAlone({
-    url: gate.url,
-    dataDir,
-    config: {
-      ...exampleConfig({ issuer, appUrl: app.url }),
-      clusters: clusters(app),
-      listen: { ...listen, address, hosts: [address] },
-    },
+describe('what is open elsewhere, or when its session ends by itself', { concurrency: true }, () => {
+  test('LO-048: on another node all of it ends within two seconds as well', async () => {
+    const app = await startOpenApp();
+    const dataDir = mkdtempSync(join(tmpdir(), 'sallyport-nodes-'));
+    const gate = await startGate({ appUrl: app.url, dataDir, config: { listen, clusters: clusters(app) } });
+    const address = `127.0.0.1:${await freePort()}`;
+    const { issuer } = gate.provider;
+    const other = await startGateAlone({
+      url: gate.url,
+      dataDir,
+      config: {
+        ...exampleConfig({ issuer, appUrl: app.url }),
+        clusters: clusters(app),
+        listen: { ...listen, address, hosts: [address] },
+      },
+    });
+    try {
+      const agent = await gate.signIn();
+      const sender = {
+        gate: { url: `http://${address}` },
+        cookie: cookieOf(agent, gate.url),
+        origin: gate.url,
+      };
+      const all = kinds.map(([open]) => open(sender, 'other'));
+      await waitUntil(() => all.filter(reachesApp).every(({ path }) => app.open.has(path)));
+      await logOut(gate, agent);
+      await waitUntil(() => isOver(all), 2000);
+      assert.deepEqual(howOf(all), expected);
+      await waitUntil(() => app.open.size === 0);
+    } finally {
+      await other.close();
+      await gate.close();
+      await app.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    }
   });
-  try {
-    const agent = await gate.signIn();
-    const sender = {
-      gate: { url: `http://${address}` },
-      cookie: cookieOf(agent, gate.url),
-      origin: gate.url,
-    };
-    const all = kinds.map(([open]) => open(sender, 'other'));
-    await waitUntil(() => all.filter(reachesApp).every(({ path }) => app.open.has(path)));
-    await logOut(gate, agent);
-    await waitUntil(() => isOver(all), 2000);
-    assert.deepEqual(howOf(all), expected);
-    await waitUntil(() => app.open.size === 0);
-  } finally {
-    await other.close();
-    await gate.close();
-    await app.close();
-    rmSync(dataDir, { recursive: true, force: true });
-  }
-});
 
-describe('what is open when its session ends by itself', { concurrency: true }, () => {
+  for (const store of ['memory', 'cookie']) {
+    test(`LO-048: a logout ends all of it where sessions live in ${store === 'cookie' ? 'cookies' : store}`, async () => {
+      const app = await startOpenApp();
+      const gate = await startGate({
+        appUrl: app.url,
+        config: { listen, session: { store }, clusters: clusters(app) },
+      });
+      try {
+        const agent = await gate.signIn();
+        const all = await openAll(app, gate, agent, store);
+        await logOut(gate, agent);
+        await waitUntil(() => isOver(all), 2000);
+        assert.deepEqual(howOf(all), expected);
+        await waitUntil(() => app.open.size === 0);
+      } finally {
+        await gate.close();
+        await app.close();
+      }
+    });
+  }
+
   for (const [what, session] of [
     ['idle', { idleTimeout: '3s' }],
     ['absolute', { idleTimeout: '3s', absoluteTimeout: '3s' }],
