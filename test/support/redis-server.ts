@@ -22,6 +22,8 @@ export interface RedisOptions {
   readonly args?: readonly string[];
   /** How `cli` and the check for readiness get in: `['--tls', '--cacert', …]`, `['-a', …]`. */
   readonly cliArgs?: readonly string[];
+  /** Its port speaks TLS, with what `args` say. */
+  readonly tls?: boolean;
   /** Runs as a sentinel with this configuration. */
   readonly sentinel?: string;
 }
@@ -78,7 +80,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 
   await start();
   return {
-    url: `redis://${host}:${port}`,
+    url: `${options.tls === true ? 'rediss' : 'redis'}://${host}:${port}`,
     host,
     port,
     dir,
@@ -113,9 +115,10 @@ function spawnServer({ host, port, dir, options, extra }: Spawning): ChildProces
     options.persist === true
       ? ['--appendonly', 'yes', '--appendfsync', 'always']
       : ['--save', '', '--appendonly', 'no'];
+  const listen = options.tls === true ? ['--port', '0', '--tls-port', `${port}`] : ['--port', `${port}`];
   const args =
     options.sentinel === undefined
-      ? ['--port', `${port}`, '--bind', host, '--dir', dir, ...persistence]
+      ? [...listen, '--bind', host, '--dir', dir, ...persistence]
       : [configFile(dir, options.sentinel), '--sentinel', '--port', `${port}`, '--bind', host, '--dir', dir];
   return spawn('redis-server', [...args, ...(options.args ?? []), ...extra], {
     cwd: dir,

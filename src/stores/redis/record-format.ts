@@ -18,7 +18,7 @@ export function encodeTail({ value, expiresAt, label }: Entry): Buffer {
   const labelLength = label?.length ?? 0;
   if (labelLength > largestLabel) throw new RangeError(`a label has at most ${largestLabel} bytes`);
   const tail = Buffer.allocUnsafe(10 + labelLength + value.length);
-  tail.writeDoubleBE(expiresAt, 0);
+  tail.writeDoubleBE(Math.floor(expiresAt), 0);
   tail.writeUInt16BE(label === undefined ? noLabel : labelLength, 8);
   if (label !== undefined) tail.set(label, 10);
   tail.set(value, 10 + labelLength);
