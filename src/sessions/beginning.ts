@@ -43,8 +43,8 @@ export interface BeginningDeps {
   readonly maxPerPerson: number | null;
   /** The session that the browser came with, or null. */
   readonly findReplaced: (head: RequestHead) => Promise<LiveSession | null>;
-  /** Ends these, when their records are gone. */
-  readonly onEnded: (key: string, reason: 'limit') => void;
+  /** One of the sessions over the limit: its record is gone. */
+  readonly onOverLimit: (key: string) => void;
 }
 
 const longestSid = 256;
@@ -103,7 +103,7 @@ export function createBeginning(deps: BeginningDeps): (login: Login) => Promise<
     const keys = overTheLimit(await store.tagged(subjectTag(provider, subject)), limit, deps.summaries);
     if (keys.length === 0) return;
     await store.deleteAll(keys);
-    for (const key of keys) deps.onEnded(key, 'limit');
+    for (const key of keys) deps.onOverLimit(key);
   };
 
   /** Nobody got the cookie: the record is of no use, and its tokens are not left lying about (FL-003). */

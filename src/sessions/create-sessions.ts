@@ -67,7 +67,7 @@ const none: Authentication = { kind: 'none' };
 const keepsCookie: ReadonlySet<string> = new Set(['logout', 'replaced', 'elsewhere', 'unknown-key']);
 
 /** Ended by somebody who cannot tell the provider: their refresh tokens are revoked where they are known. */
-const revoked: ReadonlySet<SessionEndReason> = new Set(['person', 'operator', 'limit']);
+const revoked: ReadonlySet<SessionEndReason> = new Set(['person', 'operator']);
 
 export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessions {
   const { store, keyRing, providers, cookieNames, clock, random, emit } = deps;
@@ -192,11 +192,11 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     return typeof found === 'string' ? null : found;
   };
 
-  const onEnded = (key: string, reason: SessionEndReason): void => {
+  /** The refresh token of a session that ends without its person, where it is known. */
+  const revoke = (key: string): void => {
     const live = cache.findByKey(key);
     const token = live?.record.tokens.refreshToken ?? null;
-    if (live !== null && token !== null && revoked.has(reason)) live.provider.revoke(token).catch(() => {});
-    endings.forget(key, reason);
+    if (live !== null && token !== null) live.provider.revoke(token).catch(() => {});
   };
 
   const names = [...providers.keys()];
@@ -214,7 +214,10 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     tombstones: createTombstones(outside, loginLifetime + 60_000),
     maxPerPerson: config.maxPerPerson ?? null,
     findReplaced,
-    onEnded,
+    onOverLimit(key) {
+      revoke(key);
+      endings.end(key, 'limit');
+    },
   });
 
   return {
@@ -262,7 +265,13 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     },
 
     count: () => store.count(sessionKeyPrefix),
-    directory: createSessionDirectory({ ...outside, onEnded }),
+    directory: createSessionDirectory({
+      ...outside,
+      onEnded(key, reason) {
+        if (revoked.has(reason)) revoke(key);
+        endings.forget(key, reason);
+      },
+    }),
     reverify: following.reverify,
     async close() {
       clearInterval(looking);

@@ -11,7 +11,8 @@ export interface Tombstones {
   lay(tag: string, issuedAt: number): Promise<void>;
   /**
    * Whether a logout that was noted covers this sign-in: it came after the login had begun (Unix time in milliseconds),
-   * and was issued no earlier than the ID token (Unix time in seconds; null when it does not say).
+   * and was issued no earlier than the ID token (Unix time in seconds; null when it does not say). When the ID token is
+   * older for certain, the clocks of two nodes may disagree about the first part.
    */
   covers(
     tags: readonly string[],
@@ -20,6 +21,8 @@ export interface Tombstones {
 }
 
 const prefix = 'x:';
+/** Clocks of nodes may differ by so much, in milliseconds. */
+const clockTolerance = 60_000;
 
 export function createTombstones(
   { store, clock }: { readonly store: Store; readonly clock: Clock },
@@ -45,12 +48,12 @@ export function createTombstones(
 
     async covers(tags, { startedAt, issuedAt }) {
       const found = await Promise.all(tags.map(read));
-      return found.some(
-        (stone) =>
-          stone !== null &&
-          startedAt <= stone.receivedAt &&
-          (issuedAt === null || issuedAt <= stone.issuedAt),
-      );
+      return found.some((stone) => {
+        if (stone === null) return false;
+        const older = issuedAt !== null && issuedAt < stone.issuedAt;
+        if (older) return startedAt <= stone.receivedAt + clockTolerance;
+        return startedAt <= stone.receivedAt && (issuedAt === null || issuedAt === stone.issuedAt);
+      });
     },
   };
 }

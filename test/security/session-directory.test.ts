@@ -286,6 +286,33 @@ test('LO-024: a login that began before the logout and comes back after it makes
   await f.sessions.close();
 });
 
+test('LO-024: … also when the clock of the node that heard of the logout is half a minute behind', async () => {
+  const f = createSessionFixture();
+  const behind = createFakeClock(f.clock.now() - 30 * second);
+  const other = createSessionFixture({ ...f.shared, clock: behind });
+  const startedAt = f.clock.now();
+  const signedIn = f.provider.signIn('alice', withSid(f, 'one'));
+  for (const clock of [f.clock, behind]) clock.advance(5 * second);
+  const logout = { provider: 'main', subject: null, sid: 'one', issuedAt: iat(f) };
+  await other.sessions.directory.endByProvider(logout, fromBack);
+  const begun = f.sessions.begin(headWith(), 'main', signedIn, startedAt);
+  await assert.rejects(begun, { code: 'ERR_LOGIN_EXPIRED', detail: 'logged-out' });
+  await Promise.all([f.sessions.close(), other.sessions.close()]);
+});
+
+test('LO-016: signing in again at once, in the same second as the logout, is not touched by it', async () => {
+  const f = createSessionFixture();
+  const logout = { provider: 'main', subject: 'alice', sid: null, issuedAt: iat(f) };
+  await f.sessions.directory.endByProvider(logout, fromBack);
+  f.clock.advance(5);
+  const startedAt = f.clock.now();
+  f.clock.advance(20);
+  const signedIn = f.provider.signIn('alice', withSid(f, 'two'));
+  const begun = await f.sessions.begin(headWith(), 'main', signedIn, startedAt);
+  assert.equal(begun.session.identity.subject, 'alice');
+  await f.sessions.close();
+});
+
 test('LO-016: a login whose ID token is of after the logout is good, whenever it began', async () => {
   const f = createSessionFixture();
   const startedAt = f.clock.now();
@@ -355,6 +382,10 @@ test('SC-022: with one session more than a person may have the oldest ends', asy
     [false, false, false, true, true],
   );
   assert.equal(f.provider.revoked.length, 3);
+  assert.deepEqual(
+    f.named('session.ended').map(({ reason }) => reason),
+    ['limit', 'limit', 'limit'],
+  );
   await f.sessions.close();
 });
 

@@ -130,7 +130,10 @@ test('LO-048: an answer of a slow store cannot bring back a session that ended m
   assert.equal(await f.sessionOf(cookie), null);
 });
 
-const operations = ['get', 'set', 'addIfAbsent', 'compareAndSwap', 'delete', 'count'] as const;
+const operations = [
+  ...(['get', 'set', 'addIfAbsent', 'compareAndSwap', 'delete', 'count'] as const),
+  ...(['deleteAll', 'tagged', 'list'] as const),
+];
 for (const manner of ['throws', 'rejects'] as const) {
   for (const operation of operations) {
     test(`FL-072: when ${operation} ${manner}, everything fails closed or goes on, and works again afterwards`, async () => {
@@ -148,6 +151,10 @@ for (const manner of ['throws', 'rejects'] as const) {
         f.sessions.begin(headWith(known.cookie), 'main', provider.signIn('carol')),
         (async () => f.sessions.count())(),
         f.sessions.end(stranger.session, 'logout'),
+        f.sessions.directory.list({}),
+        f.sessions.directory.list({ subject: 'alice' }),
+        f.sessions.directory.end({ subject: 'nobody' }, { reason: 'operator' }),
+        f.sessions.directory.useOnce('word', clock.now() + minute),
       ]);
       for (const outcome of outcomes) {
         if (outcome.status === 'rejected') assert.ok(unavailable(outcome.reason), String(outcome.reason));
