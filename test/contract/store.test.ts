@@ -7,12 +7,32 @@ import { createObservedStore } from '../../src/stores/observed-store.ts';
 import { createSqliteStore } from '../../src/stores/sqlite-store.ts';
 import { testStore } from './store.ts';
 
-testStore('memory', (clock) => createMemoryStore({ clock }));
+const alone = { time: 'fake', shared: false } as const;
 
-testStore('SQLite', (clock, context) => {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-store-'));
-  context.after(() => rmSync(folder, { recursive: true }));
-  return createSqliteStore({ path: join(folder, 'sessions.db') }, { clock });
-});
+testStore(
+  'memory',
+  (clock) => {
+    const store = createMemoryStore({ clock });
+    return () => store;
+  },
+  alone,
+);
 
-testStore('observed', (clock) => createObservedStore(createMemoryStore({ clock }), { emit: () => {} }));
+testStore(
+  'SQLite',
+  (clock, context) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-store-'));
+    context.after(() => rmSync(folder, { recursive: true }));
+    return () => createSqliteStore({ path: join(folder, 'sessions.db') }, { clock });
+  },
+  { time: 'fake', shared: true },
+);
+
+testStore(
+  'observed',
+  (clock) => {
+    const store = createObservedStore(createMemoryStore({ clock }), { emit: () => {} });
+    return () => store;
+  },
+  alone,
+);
