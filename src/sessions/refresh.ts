@@ -89,6 +89,7 @@ export function createRefresher(deps: RefresherDeps): Refresher {
   const flush = async (live: LiveSession): Promise<void> => {
     if (live.lock === null || live.ended !== null) return;
     if ((await writer.save(live)) === 'gone') deps.onGone(live, 'gone');
+    live.unsaved = false;
     letGo(live);
   };
 

@@ -318,6 +318,18 @@ for (const [what, record] of Object.entries(malformed)) {
   });
 }
 
+test('FL-042: a record of the release before this one, without label and newer members, is a session here', async () => {
+  const f = createSessionFixture();
+  const [id, secret] = [random(), random()];
+  const now = f.clock.now();
+  const times = { createdAt: now, lastSeenAt: now, tokensReceivedAt: now };
+  const sealed = sealRecord({ ...whole, ...times } as never, f.keyRing, { id, secret });
+  await f.store.set(sessionKey(id), { value: sealed, expiresAt: now + 60_000 });
+  assert.equal((await f.sessionOf(`${name}=${id}.${secret}`))?.identity.subject, 's');
+  assert.deepEqual(f.named('record.discarded'), []);
+  await f.sessions.close();
+});
+
 test('FL-042, SC-016: a record of a newer release is no session here, and removed', async () => {
   const f = createSessionFixture();
   const [id, secret] = [random(), random()];
