@@ -17,6 +17,8 @@ export interface Asking {
   readonly headers?: Readonly<Record<string, string>>;
   /** Milliseconds after which the client goes away: closes the connection, or resets it. */
   readonly leaveAfter?: number;
+  /** The same, as soon as this is resolved. */
+  readonly leaveWhen?: Promise<unknown>;
   readonly reset?: boolean;
 }
 
@@ -68,7 +70,7 @@ export function createFleetClient(host: string, connections = Number.POSITIVE_IN
 
 function send(
   url: string,
-  { cookie, method = 'GET', body, headers, leaveAfter, reset = false }: Asking,
+  { cookie, method = 'GET', body, headers, leaveAfter, leaveWhen, reset = false }: Asking,
   { agent, host }: { readonly agent: Agent; readonly host: string },
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
@@ -101,6 +103,7 @@ function send(
         });
       });
     });
+    void leaveWhen?.then(() => leave(outgoing, reset));
     outgoing.end(body);
   });
 }
