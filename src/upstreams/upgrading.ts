@@ -2,7 +2,6 @@
  * One upgrade on its way: the handshake with the application on a connection of its own, then a tunnel. An answer other
  * than 101 goes to the client as the ordinary response that it is.
  */
-import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
@@ -12,7 +11,9 @@ import type { Carried, Exchange, UpgradeExchange } from './carrier.ts';
 import type { CarrierContext } from './carrier-context.ts';
 import { Carrying } from './carrying.ts';
 import type { Cluster } from './cluster.ts';
+import { formatSwitch } from './format-switch.ts';
 import { interimProblem } from './interim-answers.ts';
+import { createPlainResponse } from './plain-response.ts';
 import type { ParsedHeaders } from './response-head.ts';
 import { sessionEnded, tieToSession } from './session-tie.ts';
 import type { Target } from './target.ts';
@@ -236,19 +237,8 @@ export class Upgrading implements Carried, Dispatcher.DispatchHandler {
   /** The application answered instead of switching: 401, 404, 426 and the like reach the client as they are. */
   #carryInstead(controller: Dispatcher.DispatchController): Carrying {
     const { head, request, socket } = this.#exchange;
-    const response = new ServerResponse(request);
-    response.shouldKeepAlive = false;
-    response.assignSocket(socket as Socket);
-    // As the HTTP server does after a last response: what was written still goes out, then the connection is gone.
-    response.on('finish', () => (socket as Socket).destroySoon());
     socket.off('close', this.#onClose).off('end', this.#onEnd);
-    // The HTTP server has taken its listeners off this socket: nobody else tells that it drained, or that the client
-    // left. What it still sends is read and dropped, or its end would never be seen behind it.
-    socket.on('drain', () => response.emit('drain'));
-    socket.on('end', () => {
-      if (!response.writableEnded) socket.destroy();
-    });
-    socket.resume();
+    const response = createPlainResponse(request, socket as Socket);
     const exchange: Exchange = {
       head,
       request,
@@ -301,14 +291,4 @@ export class Upgrading implements Carried, Dispatcher.DispatchHandler {
   #elapsed(): number {
     return this.#context.clock.monotonic() - this.#startedAt;
   }
-}
-
-/** The switch as bytes; null when a field could not be written as it is. */
-function formatSwitch(headers: readonly string[]): Buffer | null {
-  let text = 'HTTP/1.1 101 Switching Protocols\r\n';
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(headers[i + 1] as string)) return null;
-    text += `${headers[i]}: ${headers[i + 1]}\r\n`;
-  }
-  return Buffer.from(`${text}\r\n`, 'latin1');
 }
