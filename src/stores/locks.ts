@@ -9,7 +9,7 @@ export interface Lock {
   readonly kind: 'acquired';
   /** Fencing token: greater than that of everybody who had this lock before. */
   readonly fence: number;
-  /** False once the lease could not be renewed in time: somebody else may have the lock now. */
+  /** False once it was let go, or could not be renewed in time: somebody else may have the lock now. */
   isHeld(): boolean;
   /** Lets go. Never rejects: a lock that cannot be deleted expires. */
   release(): Promise<void>;
@@ -74,6 +74,7 @@ export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
     // Counted from before the store was asked, so that we never think longer than the store does that it is ours.
     let heldUntil = taken.asked + lease;
     let renewing: Promise<void> = Promise.resolve();
+    let finished = false;
 
     const renew = async (): Promise<void> => {
       const asked = clock.monotonic();
@@ -103,6 +104,7 @@ export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
     /** After the last renewal has come back, since it changes the version. */
     const finish = async (work: () => unknown): Promise<void> => {
       stop();
+      finished = true;
       await renewing;
       try {
         await work();
@@ -114,7 +116,7 @@ export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
     return {
       kind: 'acquired',
       fence: taken.version,
-      isHeld: () => clock.monotonic() < heldUntil,
+      isHeld: () => !finished && clock.monotonic() < heldUntil,
       release: () => finish(() => store.delete(key, version)),
       leave: (note, until) => finish(() => store.compareAndSwap(key, version, entryOf(note, until))),
     };

@@ -80,3 +80,18 @@ test('an observed store tells of every failure, thrown or rejected, and passes i
     ['store.failed', { operation: 'delete', reason: 'io' }],
   ]);
 });
+
+test('a full memory store remembers no tags of what it refused, and makes room with what has expired', () => {
+  const clock = createFakeClock();
+  const store = createMemoryStore({ clock, maxEntries: 10 });
+  const tags = { names: ['x:p'], until: clock.now() + 1000 };
+  for (let i = 0; i < 10; i += 1) store.set(`s:${i}`, { value, expiresAt: clock.now() + 10 }, tags);
+  assert.throws(() => store.set('s:10', { value, expiresAt: clock.now() + 1000 }, tags), /full/);
+  assert.equal((store.tagged('x:p') as unknown[]).length, 10);
+  clock.advance(10);
+  store.set('s:11', { value, expiresAt: clock.now() + 1000 }, tags);
+  assert.deepEqual(
+    (store.tagged('x:p') as { key: string }[]).map(({ key }) => key),
+    ['s:11'],
+  );
+});
