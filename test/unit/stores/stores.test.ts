@@ -91,7 +91,7 @@ test('a full memory store remembers no tags of what it refused, and makes room w
   clock.advance(10);
   store.set('s:11', { value, expiresAt: clock.now() + 1000 }, tags);
   assert.deepEqual(
-    (store.tagged('x:p') as { key: string }[]).map(({ key }) => key),
+    (store.tagged('x:p') as readonly { key: string }[]).map(({ key }) => key),
     ['s:11'],
   );
 });
