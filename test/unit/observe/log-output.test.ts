@@ -35,6 +35,41 @@ test('lines are gathered into chunks and handed on soon, however few', async () 
   assert.deepEqual(sink.chunks, ['one\ntwo\n']);
 });
 
+test('chunks are whole lines of at most 4096 bytes, so that several processes can share a pipe', () => {
+  const sink = recorder();
+  const output = createLogOutput(sink);
+  const lines = Array.from({ length: 200 }, (_, index) => `${index} ${'ü'.repeat((index * 37) % 900)}\n`);
+  lines.push(`${'x'.repeat(9000)}\n`, 'the last one\n');
+  for (const line of lines) output.write(line);
+  output.flush();
+  assert.equal(sink.chunks.join(''), lines.join(''));
+  for (const chunk of sink.chunks) {
+    assert.ok(chunk.endsWith('\n'));
+    assert.ok(Buffer.byteLength(chunk) <= 4096 || chunk.split('\n').length === 2, `${chunk.length}`);
+  }
+});
+
+test('chunks that wait for a slow reader are written one by one, never joined', async () => {
+  const written: string[] = [];
+  const stream = new Writable({
+    decodeStrings: false,
+    write(chunk: string, _encoding, done) {
+      written.push(chunk);
+      setTimeout(done, 1);
+    },
+    writev() {
+      throw new Error('joined');
+    },
+  });
+  const sink = createStreamSink(stream);
+  for (const chunk of ['a\n', 'b\n', 'c\n', 'd\n']) assert.equal(sink.write(chunk), true);
+  await sink.close(1000);
+  assert.deepEqual(
+    written.filter((chunk) => chunk !== ''),
+    ['a\n', 'b\n', 'c\n', 'd\n'],
+  );
+});
+
 test('a large chunk does not wait for the timer', () => {
   const sink = recorder();
   const output = createLogOutput(sink);
