@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Page } from '../store.ts';
 import { readLabels } from './labels.ts';
-import { redisUnavailable } from './redis-error.ts';
+import { redisFailure, redisUnavailable } from './redis-error.ts';
 import type { RedisLink } from './redis-link.ts';
 import { nameOf } from './redis-url.ts';
 import type { Router } from './router.ts';
@@ -22,30 +22,49 @@ interface Place {
   readonly cursor: string;
 }
 
+/** Keys that the server looks at in one step: enough to get on among foreign keys, too few to hold others up. */
+const fewest = 250;
+/** Steps for one page. */
+const mostLooks = 20;
+
+/**
+ * A page holds about as many as are wanted, or fewer, or none, where the server is full of other keys: only the cursor says whether
+ * there is more.
+ */
 export function createListing({ topology, router, prefix }: ListingDeps) {
-  return async (begin: string, cursor: string | null, limit: number): Promise<Page> => {
+  const look = async (cursor: string | null, match: string, count: number) => {
     const masters = topology.masters();
-    if (masters.length === 0) topology.linkOf('');
     const place = readCursor(cursor);
     const master = masters[place.index];
-    if (master === undefined) return { records: [], cursor: null };
+    if (masters.length === 0) throw topology.trouble() ?? redisFailure('no-master');
+    if (master === undefined) return { keys: [], next: null };
     const from = place.server === digestOf(master) ? place.cursor : '0';
-    const { next, keys } = await scan(master, from, { match: `${escaped(prefix + begin)}*`, count: limit });
-    const labels = await readLabels(
-      router,
-      prefix,
-      keys.map((key) => key.slice(prefix.length)),
-    );
-    return { records: labels.filter((listed) => listed !== null), cursor: nextCursor(masters, place, next) };
+    const { next, keys } = await scan(master, from, { match, count });
+    return { keys, next: nextCursor(masters, place, next) };
+  };
+
+  return async (begin: string, cursor: string | null, limit: number): Promise<Page> => {
+    const match = `${escaped(prefix + begin)}*`;
+    const wanted = Math.min(Math.max(Math.ceil(limit), 1), 1000);
+    const keys = new Set<string>();
+    let next = cursor;
+    for (let looks = 0; looks < mostLooks && keys.size < wanted; looks += 1) {
+      const found = await look(next, match, Math.max(wanted, fewest));
+      for (const key of found.keys) keys.add(key.slice(prefix.length));
+      next = found.next;
+      if (next === null) break;
+    }
+    const labels = await readLabels(router, prefix, [...keys]);
+    return { records: labels.filter((listed) => listed !== null), cursor: next };
   };
 }
 
+/** One SCAN. An empty page is no end: other keys may fill the server. */
 async function scan(link: RedisLink, cursor: string, { match, count }: { match: string; count: number }) {
-  const bounded = Math.min(Math.max(Math.ceil(count), 10), 1000);
   try {
-    const reply = await link.send(['SCAN', cursor, 'MATCH', match, 'COUNT', `${bounded}`]);
+    const reply = await link.send(['SCAN', cursor, 'MATCH', match, 'COUNT', `${count}`]);
     const [next, keys] = reply as [unknown, readonly unknown[]];
-    return { next: String(next), keys: [...new Set(keys.map(String))] };
+    return { next: String(next), keys: keys.map(String) };
   } catch (error) {
     throw redisUnavailable(error, link.endpoint);
   }
