@@ -1,13 +1,16 @@
 /** The same sessions on several nodes: caches follow the store, and an end anywhere is an end everywhere. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { SallyportError } from '../../src/core/errors.ts';
 import { createKeyRing } from '../../src/keys/create-key-ring.ts';
 import { createMemoryStore } from '../../src/stores/memory-store.ts';
+import { createSqliteStore } from '../../src/stores/sqlite-store.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import { createFaultyStore } from '../support/faulty-store.ts';
 import { createFleet, createSessionFixture, headWith, until } from '../support/session-fixture.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -109,6 +112,30 @@ test('a session that is known costs no call to the store, also after a look by a
   }
   for (const store of stores) assert.deepEqual([...store.calls], []);
   await close();
+});
+
+test('LO-048, SC-023: two processes on one SQLite file see what the other ends, within a second', async (context) => {
+  const path = join(temporaryFolder(context), 'sessions.db');
+  const clock = createFakeClock();
+  const stores = [createSqliteStore({ path }, { clock }), createSqliteStore({ path }, { clock })] as const;
+  const a = createSessionFixture({ clock, store: stores[0] });
+  const b = createSessionFixture({ ...a.shared, store: stores[1] });
+  const own = [await a.signIn('alice'), await a.signIn('alice')];
+  const bob = await b.signIn('bob');
+  const told: string[] = [];
+  for (const { cookie, session } of own) {
+    assert.ok(await b.sessionOf(cookie));
+    b.sessions.hold(session, (why) => told.push(why));
+  }
+  assert.equal(
+    await a.sessions.directory.end({ provider: 'main', subject: 'alice' }, { reason: 'operator' }),
+    2,
+  );
+  await until(() => told.length === 2, 1000);
+  for (const { cookie } of own) assert.equal(await b.sessionOf(cookie), null);
+  assert.ok(await a.sessionOf(bob.cookie));
+  await Promise.all([a.sessions.close(), b.sessions.close()]);
+  for (const store of stores) await store.close();
 });
 
 test('requests that do not slide see an end elsewhere as well', async () => {
