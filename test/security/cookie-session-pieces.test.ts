@@ -103,6 +103,8 @@ test('SC-032: what the writer may write at most the reader takes, within the bud
   const bytes = values.reduce((sum, value) => sum + cutter.prefix.length + 1 + value.length + 3, 0);
   assert.ok(bytes <= cookieBudget.session && bytes > cookieBudget.session - 8, `${bytes} bytes`);
   assert.equal(cutter.countFor(cutter.capacity + 1), null);
+  const more = cutter.cut('x'.repeat(cutter.capacity + 1), { write: 'abcdefghijk', count });
+  assert.equal(cutter.join(more.values), null);
 });
 
 test('SC-034: all own cookies together stay within 8 KiB', () => {
@@ -199,6 +201,7 @@ for (const [what, fields, found] of [
   ['a gap', [`${name}0=a; ${name}2=c`], ambiguous],
   ['one twice with one value', [`${name}0=a; ${name}0=a`], ambiguous],
   ['one twice with two values', [`${name}0=a`, `${name}0=b`], ambiguous],
+  ['one twice in place of one that is missing', [`${name}0=a; ${name}0=b; ${name}2=c`], ambiguous],
   ['a number that is too large', [`${name}0=a; ${name}8=x`], ambiguous],
   ['a number with many digits', [`${name}0=a; ${name}1000000000=x`], ambiguous],
   ['a number with a zero in front', [`${name}00=a`], ambiguous],
@@ -263,6 +266,7 @@ for (const [what, encoded, expected] of [
   ['that is cut off', wrap(good).subarray(0, 40), 'malformed'],
   ['that lies about its length', brotliCompressSync(Buffer.from([255, 255, 255, 255, 123])), 'malformed'],
   ['that is a bomb', brotliCompressSync(Buffer.alloc(50_000_000)), 'malformed'],
+  ['that is longer than any session', wrap({ ...good, more: ' '.repeat(300_000) }), 'malformed'],
   ['with bytes behind it', wrap(good, 'x'), 'malformed'],
   ['with an id that is none', wrap({ ...good, names: { ...names, id: '../x' } }), 'malformed'],
   ['with a turn that is none', wrap({ ...good, names: { ...names, turn: -1 } }), 'malformed'],

@@ -225,8 +225,8 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
       // Known from here on, so that a logout that is told of meanwhile ends it.
       admission.add(session);
       try {
-        const [denial] = await Promise.all([verdicts.judge(session), endReplaced(head)]);
-        if (denial !== null || session.live.ended !== null) throw loggedOutMeanwhile();
+        await Promise.all([verdicts.judge(session), endReplaced(head)]);
+        if (session.live.ended !== null) throw loggedOutMeanwhile();
       } catch (error) {
         cache.remove(session.live);
         throw error;

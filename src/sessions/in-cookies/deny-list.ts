@@ -31,7 +31,10 @@ export interface Verdict {
 export interface DenyList {
   /** Whether a verdict of that epoch still holds without asking the store. */
   isCurrent(epoch: number): boolean;
-  /** All entries of a session, asked for at once. Fails with `ERR_STORE_UNAVAILABLE`. */
+  /**
+   * All entries of a session, asked for at once. What changes meanwhile is told to `onDenied`: the session has to be
+   * known by then. Fails with `ERR_STORE_UNAVAILABLE`.
+   */
   judge(session: Deniable): Promise<Verdict>;
   /** Denies one session by the digest of its id. Fails with `ERR_STORE_UNAVAILABLE`. */
   denyOne(id: string, denial: Denial): Promise<void>;
@@ -60,7 +63,6 @@ export function createDenyList(deps: DenyListDeps): DenyList {
   const { store, clock } = deps;
   let following = true;
   let epoch = 0;
-  let changes = 0;
 
   const uncertain = (): void => {
     epoch += 1;
@@ -68,7 +70,6 @@ export function createDenyList(deps: DenyListDeps): DenyList {
   };
 
   const follow = async (key: string): Promise<void> => {
-    changes += 1;
     try {
       const found = await store.get(key);
       if (found === null) return;
@@ -115,15 +116,14 @@ export function createDenyList(deps: DenyListDeps): DenyList {
   return {
     isCurrent: (judged) => following && judged === epoch,
     async judge(session) {
-      const began = { epoch, changes };
+      const began = epoch;
       // All in one tick: one round trip.
       const found = await Promise.all(denialKeys(session).map((key) => store.get(key)));
       const now = clock.now();
       const denial = found
         .flatMap((record) => (record === null ? [] : denialsIn(record, now)))
         .find((candidate) => denies(candidate, session));
-      // What changed while we read may have been read before it changed.
-      const settled = following && began.epoch === epoch && began.changes === changes;
+      const settled = following && began === epoch;
       return { denial: denial ?? null, epoch: settled ? epoch : neverJudged };
     },
     denyOne: (id, denial) => add(denialKeyOf(id), denial),

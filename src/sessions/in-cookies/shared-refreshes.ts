@@ -32,7 +32,7 @@ export function createSharedRefreshes(deps: {
     if (stored === null || stored.value.length > largest) return null;
     const opened = keyRing.open('session-record', stored.value, Buffer.from(id, 'base64url'));
     const session = opened === null ? null : decodeSession(opened.plaintext);
-    return session === null || typeof session === 'string' || session.id !== id ? null : session;
+    return session === null || typeof session === 'string' ? null : session;
   };
 
   return {
