@@ -63,3 +63,18 @@ test('a user who may do less than is needed is told as that, and what is said na
   assert.equal(told.isWhole(), false);
   assert.equal(await serves(store), true);
 });
+
+test('a server can be reached by a socket of the file system, and another database chosen', async (context) => {
+  const folder = temporaryFolder(context);
+  const redis = await startRedis({ args: ['--unixsocket', `${folder}/redis.sock`] });
+  context.after(() => redis.stop());
+  const { store } = openRedisStore(context, { url: `unix://${folder}/redis.sock` });
+  assert.equal(await serves(store), true);
+  const third = openRedisStore(context, { url: `${redis.url}/3` }).store;
+  const told = record(third);
+  assert.equal(await third.get('s:probe'), null);
+  await until('changes are told', () => told.isWhole());
+  await third.set('s:a', entry('x'));
+  assert.equal(await redis.cli('-n', '3', 'exists', 'sallyport:s:a'), '1');
+  await until('it is told', () => told.has('s:a'), 1000);
+});

@@ -12,6 +12,8 @@ export interface ClusterDiscoverDeps {
 }
 
 const slotCount = 16_384;
+/** Nodes that are kept in mind, to ask them when others fail. */
+const mostKnown = 256;
 
 /** One node is asked, the one of last time as long as it is not doubted; the others in turn when it fails. */
 export function createClusterDiscover({ seeds, linkTo }: ClusterDiscoverDeps): Discover {
@@ -22,7 +24,9 @@ export function createClusterDiscover({ seeds, linkTo }: ClusterDiscoverDeps): D
     for (const node of order) {
       try {
         const { view, replicas } = readSlots(await linkTo(node).send(['CLUSTER', 'SLOTS']), node);
-        known = unique([node, ...order, ...view.masters, ...replicas, ...seeds]).slice(0, 256);
+        // Masters first: to them there are connections anyway.
+        const again = view.masters.filter((master) => nameOf(master) === nameOf(node));
+        known = unique([...again, ...view.masters, ...replicas, ...seeds]).slice(0, mostKnown);
         return view;
       } catch (error) {
         failure = error;

@@ -65,9 +65,14 @@ export function createTopology({ discover, createLink, every }: TopologyDeps): T
   const changed = (): void => {
     for (const listener of listeners) listener();
   };
+  /** A server that is lost may have been replaced. */
+  const linkChanged = (): void => {
+    changed();
+    if (every !== null && looking === null && trouble() !== null) schedule();
+  };
   const linkTo = (endpoint: Endpoint): RedisLink => {
     const name = nameOf(endpoint);
-    const link = links.get(name) ?? createLink(endpoint, changed);
+    const link = links.get(name) ?? createLink(endpoint, linkChanged);
     links.set(name, link);
     return link;
   };
@@ -117,6 +122,7 @@ export function createTopology({ discover, createLink, every }: TopologyDeps): T
     return looking;
   };
   const schedule = (): void => {
+    if (next !== null) clearTimeout(next);
     if (closed || (every === null && failure === null)) return;
     next = setTimeout(start, trouble() === null && !doubt ? (every ?? whileInTrouble) : whileInTrouble);
     next.unref();

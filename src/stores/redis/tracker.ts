@@ -132,7 +132,7 @@ function createEar(endpoint: Endpoint, watched: string, deps: EarDeps): Ear {
     if (closed) return;
     deps.lose(redisUnavailable(error).detail ?? 'failed');
     deps.topology.refresh();
-    retry = setTimeout(open, attempt === 0 ? 0 : backoff(attempt, deps.random), attempt);
+    retry = setTimeout(open, backoff(attempt, deps.random), attempt);
     retry.unref();
   };
 
