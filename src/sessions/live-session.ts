@@ -93,10 +93,11 @@ export function timesOf(live: LiveSession): SessionTimes {
   return { createdAt: live.record.createdAt, lastSeenAt: live.lastSeenAt };
 }
 
-/** Lets others renew this session, if we kept them from it. */
-export function letGo(live: LiveSession): void {
-  void live.lock?.release();
+/** Lets others renew this session, if we kept them from it. Never rejects. */
+export async function letGo(live: LiveSession): Promise<void> {
+  const { lock } = live;
   live.lock = null;
+  await lock?.release();
 }
 
 /** Makes the next answer from what is known now. */

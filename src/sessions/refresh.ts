@@ -90,7 +90,7 @@ export function createRefresher(deps: RefresherDeps): Refresher {
     if (live.lock === null || live.ended !== null) return;
     if ((await writer.save(live)) === 'gone') deps.onGone(live, 'gone');
     live.unsaved = false;
-    letGo(live);
+    await letGo(live);
   };
 
   const renewInTurn = async (live: LiveSession): Promise<void> => {
@@ -129,7 +129,7 @@ export function createRefresher(deps: RefresherDeps): Refresher {
     try {
       // After a store that answered late somebody else may have the lock by now: nothing is sent.
       const finished = lock.isHeld() && (await renew(live, lock));
-      if (!live.unsaved || live.ended !== null) letGo(live);
+      if (!live.unsaved || live.ended !== null) await letGo(live);
       return finished;
     } catch (error) {
       live.lock = null;

@@ -113,7 +113,7 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
       live.unsaved = false;
       unsaved.delete(live);
       // A refresh that has begun meanwhile has a lock of its own, and lets it go itself.
-      if (live.refreshing === null) letGo(live);
+      if (live.refreshing === null) await letGo(live);
     } catch {
       live.saveNotBefore = clock.monotonic() + writeBackOff;
     }
