@@ -124,10 +124,10 @@ export interface Events {
   'process.started': { readonly version: string; readonly address: string; readonly admin: string | null };
   'process.draining': { readonly inFlight: number };
   'process.stopped': { readonly drained: boolean };
-  'worker.started': { readonly pid: number };
+  'worker.started': { readonly worker: number };
   /** A worker process has ended without having been told to. */
   'worker.ended': {
-    readonly pid: number;
+    readonly worker: number;
     /** Null when a signal ended it. */
     readonly exitCode: number | null;
     readonly signal: string | null;
@@ -195,7 +195,7 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
   'token.revoked': {
     level: 'debug',
     audit: true,
-    help: 'A refresh token was revoked at the provider, or could not be.',
+    help: 'A token was revoked at the provider, or could not be.',
   },
   'provider.called': {
     level: 'debug',

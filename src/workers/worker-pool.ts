@@ -75,7 +75,7 @@ export function createWorkerPool(deps: WorkerPoolDeps): WorkerPool {
       await deps.mayListen();
       await orFailed(deps.listen(worker));
       serving.add(worker);
-      deps.emit('worker.started', { pid: worker.pid });
+      deps.emit('worker.started', { worker: worker.pid });
     };
     const served = bring();
     void worker.left.then(() => serving.delete(worker));
@@ -102,7 +102,7 @@ export function createWorkerPool(deps: WorkerPoolDeps): WorkerPool {
       });
     });
     void first.ended.then(({ exitCode, signal }) => {
-      if (!stopping) deps.emit('worker.ended', { pid: first.pid, exitCode, signal, replacedInMs });
+      if (!stopping) deps.emit('worker.ended', { worker: first.pid, exitCode, signal, replacedInMs });
     });
   };
 

@@ -134,7 +134,7 @@ describe('several workers', { concurrency: 3 }, () => {
       assert.ok(served > 0);
     }
     const [ended] = gate.events('worker.ended');
-    assert.equal(ended?.pid, victim);
+    assert.equal(ended?.worker, victim);
     assert.equal(ended?.signal, 'SIGKILL');
     assert.equal(ended?.replacedInMs, 0);
   });

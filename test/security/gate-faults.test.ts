@@ -159,7 +159,7 @@ describe('a store that fails under the gate', () => {
     assert.equal(agent.cookie(gate.url, 'sallyport'), undefined);
     assert.equal(evil.hits.token, 1);
     await waitUntil(() => evil.hits.revocation === 1);
-    assert.equal(gate.events('login.failed').length, 1);
+    await waitUntil(() => gate.events('login.failed').length === 1);
     other.exec('ROLLBACK');
     other.close();
     evil.behaviour = {};

@@ -68,7 +68,7 @@ export const sampleEvents: { readonly [Name in EventName]: Events[Name] } = {
   'process.started': { version: '0.1.0', address: '127.0.0.1:8080', admin: null },
   'process.draining': { inFlight: 3 },
   'process.stopped': { drained: true },
-  'worker.started': { pid: 4711 },
-  'worker.ended': { pid: 4711, exitCode: null, signal: 'SIGKILL', replacedInMs: 0 },
+  'worker.started': { worker: 4711 },
+  'worker.ended': { worker: 4711, exitCode: null, signal: 'SIGKILL', replacedInMs: 0 },
   'config.warned': { message: 'a switch with a loud name is on' },
 };

@@ -40,10 +40,10 @@ export function askOnce(url: string, headers: Readonly<Record<string, string>> =
 
 /** Workers that are said to serve and have not been said to have ended, by process id, the oldest first. */
 export function workersOf(gate: GateProcess): readonly number[] {
-  const ended = new Set(gate.events('worker.ended').map(({ pid }) => pid));
+  const ended = new Set(gate.events('worker.ended').map(({ worker }) => worker));
   return gate
     .events('worker.started')
-    .map(({ pid }) => pid as number)
+    .map(({ worker }) => worker as number)
     .filter((pid) => !ended.has(pid));
 }
 

@@ -43,7 +43,7 @@ const plain = (snapshot: MetricsSnapshot) => JSON.parse(JSON.stringify(snapshot)
 
 test('counters and what runs add up, sessions and the build do not', async () => {
   const own = metricsOf(false);
-  own.subscriber('worker.ended', { pid: 1, exitCode: 1, signal: null, replacedInMs: 0 });
+  own.subscriber('worker.ended', { worker: 1, exitCode: 1, signal: null, replacedInMs: 0 });
   const each = [metricsOf(true), metricsOf(true)];
   for (const metrics of each) metrics.subscriber('request.finished', finished);
   const workers = each.map((metrics) => workerOf(async () => plain(await metrics.snapshot())));
