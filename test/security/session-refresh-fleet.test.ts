@@ -95,6 +95,21 @@ test('the lock of a node that was killed is taken over within its lease', async 
   await close();
 });
 
+test('a lock is free again as soon as its refresh is done, also when that was an end', async () => {
+  const { nodes, clock, provider, shared, close } = createFleet(1);
+  const [a] = nodes as [Fixture];
+  const one = await a.signIn('alice', { lifetime: minute });
+  const two = await a.signIn('bob', { lifetime: minute });
+  provider.script(({ subject }) =>
+    subject === 'alice' ? provider.renewed() : { kind: 'rejected', reason: 'invalid-grant' },
+  );
+  clock.advance(2 * minute);
+  assert.ok(await a.sessionOf(one.cookie));
+  assert.equal(await a.sessionOf(two.cookie), null);
+  for (const { session } of [one, two]) assert.equal(await shared.memory.get(`l:r:${session.key}`), null);
+  await close();
+});
+
 test('who waits too long for another node gets a 503, and the session lives on', async () => {
   const { nodes, clock, provider, shared, close } = createFleet(1);
   const [a] = nodes as [Fixture];
