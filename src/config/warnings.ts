@@ -47,6 +47,14 @@ function aboutListeners({ admin, listen, publicUrl }: Config): readonly Warning[
   }
   if (admin !== undefined && !isLoopback(admin.address.host)) {
     found.push(warning(['admin', 'address'], 'is not loopback: whoever reaches it reads metrics and health'));
+    if (admin.sessions?.token !== undefined && admin.tls === undefined) {
+      found.push(
+        warning(
+          ['admin', 'sessions', 'token'],
+          'goes over the network in clear: set `admin.tls`, or keep `admin.address` on loopback',
+        ),
+      );
+    }
   }
   return found;
 }
@@ -59,8 +67,13 @@ function aboutSessions({ session, routes }: Config): readonly Warning[] {
     found.push(
       warning(
         ['session', 'store'],
-        'is cookie without `denyList`: a copy of a cookie works until `absoluteTimeout` whatever happens; logout at the provider, by operators and everywhere is refused; two nodes may refresh one session at once, which a strict provider answers by ending it. Set `denyList`, or use another store',
+        'is cookie without `denyList`: a copy of a cookie works until `absoluteTimeout` whatever happens; logout at the provider, by operators and everywhere is refused; two processes may refresh one session at once, which a strict provider answers by ending it; renewed tokens that the browser has not seen yet are lost with the process. Set `denyList`, or use another store',
       ),
+    );
+  }
+  if (session.store === 'cookie' && session.denyList !== undefined) {
+    found.push(
+      warning(['session', 'store'], 'is cookie: sessions can be ended and not be listed, by nobody'),
     );
   }
   if (session.store === 'memory') {
@@ -69,7 +82,7 @@ function aboutSessions({ session, routes }: Config): readonly Warning[] {
     found.push(
       warning(
         ['session', 'keys'],
-        'is not set: a key is generated into dataDir, next to the sessions that it seals',
+        'is not set: keys are generated into dataDir, next to the sessions that they seal',
       ),
     );
   }

@@ -10,8 +10,8 @@ import { serializeSetCookie } from '../sessions/set-cookie.ts';
 import type { OwnCookieNames } from './context.ts';
 
 const maximumAgeSeconds = 300;
-/** Browsers drop a cookie over 4096 bytes; a target that does not fit is not remembered. */
-const maximumLength = 3500;
+/** Of its share of `cookieBudget.others`; a target that does not fit is not remembered. */
+const maximumLength = 768;
 
 export interface Remembered {
   readonly state: string;

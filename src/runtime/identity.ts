@@ -6,6 +6,7 @@ import { createKeyRings } from '../keys/create-key-rings.ts';
 import type { KeyRings } from '../keys/key-ring.ts';
 import { createProvider } from '../oidc/create-provider.ts';
 import type { Providers } from '../oidc/provider.ts';
+import { loginBudgetBesideSessions } from '../sessions/cookie-budget.ts';
 import { type CookieNames, createCookieNames } from '../sessions/cookie-names.ts';
 import { createSessions } from '../sessions/create-sessions.ts';
 import { createCookieSessions } from '../sessions/in-cookies/create-cookie-sessions.ts';
@@ -66,7 +67,11 @@ export function createIdentityParts(config: Config, shared: SharedDeps): Identit
       ...parts,
       sweeper: createSweeper(store),
       sessions,
-      transactions: createLoginTransactions({ ...parts, keyRing: rings.cookies }),
+      transactions: createLoginTransactions({
+        ...parts,
+        keyRing: rings.cookies,
+        ...(config.session.store === 'cookie' ? { budget: loginBudgetBesideSessions } : {}),
+      }),
     };
   } catch (error) {
     rings.close();

@@ -69,9 +69,9 @@ export async function runCli(args: readonly string[], options: CliOptions): Prom
   return { code, out: cli.out(), err: cli.err() };
 }
 
-/** Waits until `condition` answers something; fails after ten seconds. */
+/** Waits until `condition` answers something; fails after thirty seconds. */
 export async function until<T>(condition: () => T | null | undefined | false): Promise<T> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   for (;;) {
     const found = condition();
     if (found) return found;
