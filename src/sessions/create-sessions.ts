@@ -62,9 +62,16 @@ const none: Authentication = { kind: 'none' };
 /**
  * The answer that ended these sessions took care of the cookie. A request that was sent before and is answered after it
  * must not clear the cookie of the session that came next. And what is sealed under a key that is not here may be a
- * session on the next node: while keys are rolled out its cookie stays.
+ * session on the next node: while keys are rolled out its cookie stays, whether the session was known here
+ * (`unreadable`) or not. What no key opens is found out by the next request.
  */
-const keepsCookie: ReadonlySet<string> = new Set(['logout', 'replaced', 'elsewhere', 'unknown-key']);
+const keepsCookie: ReadonlySet<string> = new Set([
+  'logout',
+  'replaced',
+  'elsewhere',
+  'unknown-key',
+  'unreadable',
+]);
 
 /** Ended by somebody who cannot tell the provider: their refresh tokens are revoked where they are known. */
 const revoked: ReadonlySet<SessionEndReason> = new Set(['person', 'operator']);

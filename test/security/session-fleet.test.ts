@@ -305,15 +305,22 @@ test('SC-015: a session that is cached and held ends here when its key is droppe
   const keyRing = createKeyRing([old]);
   const f = createSessionFixture({ keyRing });
   const { session, cookie } = await f.signIn();
+  const free = await f.signIn();
   const told: string[] = [];
   f.sessions.hold(session, (why) => told.push(why));
   keyRing.replace([next]);
   f.sessions.reverify();
+  const refused = await f.authenticate(free.cookie);
+  assert.deepEqual(
+    refused.kind === 'rejected' && refused.setCookies,
+    [],
+    'the cookie stays: another node has the key',
+  );
   await until(() => told.length === 1);
   assert.deepEqual(told, ['unreadable']);
   assert.equal(await f.sessionOf(cookie), null);
   keyRing.replace([next, old]);
-  assert.ok(await f.sessionOf(cookie));
+  for (const one of [cookie, free.cookie]) assert.ok(await f.sessionOf(one));
   await f.sessions.close();
 });
 
