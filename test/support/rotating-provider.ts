@@ -6,6 +6,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { SignedIn } from '../../src/oidc/provider.ts';
 
@@ -17,12 +18,22 @@ export interface RotatingProvider {
   lifetime: number;
   /** Milliseconds that a refresh takes. */
   delay: number;
+  /** Milliseconds between a code that was redeemed, with its ID token made, and the answer. */
+  loginDelay: number;
+  /** Hangs up on whoever comes to the token endpoint: nothing is looked at, and nothing rotates. */
+  isDown: boolean;
+  /** Refreshes that were asked for, answered or not. */
+  readonly attempts: number;
+  /** Tokens that were revoked at the revocation endpoint. */
+  readonly revoked: readonly string[];
   /** Refreshes that were answered with tokens. */
   readonly refreshes: number;
   /** Refresh tokens that came a second time: each would have signed somebody out. */
   readonly reuses: number;
-  /** Called with the subject when a refresh arrives, before it is answered. */
-  onRefresh: ((subject: string) => void) | null;
+  /** Called with the subject when a refresh arrives; nothing is looked at or rotated until it has returned or resolved. */
+  onRefresh: ((subject: string) => void | Promise<void>) | null;
+  /** Called with the subject when a code has been redeemed and its ID token made. */
+  onRedeem: ((subject: string) => void) | null;
   /** A person who has just signed in, with tokens that live so many seconds. */
   signIn(subject: string, options?: { readonly lifetime?: number; readonly sid?: string }): SignedIn;
   logoutToken(about: { readonly sub?: string; readonly sid?: string }): Promise<string>;
@@ -41,7 +52,8 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' };
   const families = new Map<string, Family>();
   const codes = new Map<string, { readonly subject: string; readonly asked: URLSearchParams }>();
-  const counts = { refreshes: 0, reuses: 0 };
+  const counts = { attempts: 0, refreshes: 0, reuses: 0 };
+  const revoked: string[] = [];
 
   /** Both tell which family they are of, and the access token whose: `at.subject.family.generation`. */
   const tokensOf = (name: string, family: Family) => ({
@@ -93,6 +105,8 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
       .setIssuedAt()
       .setExpirationTime('5m')
       .sign(privateKey);
+    provider.onRedeem?.(found.subject);
+    if (provider.loginDelay > 0) await sleep(provider.loginDelay);
     return sendJson(response, 200, {
       ...tokensOf(name, family),
       id_token: idToken,
@@ -106,7 +120,8 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
     const [, name = '', generation = ''] = /^rt\.(.+)\.(\d+)$/.exec(token) ?? [];
     const family = families.get(name);
     if (family === undefined || family.revoked) return sendJson(response, 400, { error: 'invalid_grant' });
-    provider.onRefresh?.(family.subject);
+    const heard = provider.onRefresh?.(family.subject);
+    if (heard !== undefined) await heard;
     if (Number(generation) !== family.generation) {
       counts.reuses += 1;
       family.revoked = true;
@@ -115,7 +130,7 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
     family.generation += 1;
     counts.refreshes += 1;
     const answer = { ...tokensOf(name, family), token_type: 'Bearer', expires_in: provider.lifetime };
-    if (provider.delay > 0) await new Promise((resolve) => setTimeout(resolve, provider.delay));
+    if (provider.delay > 0) await sleep(provider.delay);
     return sendJson(response, 200, answer);
   };
 
@@ -127,9 +142,14 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
     const form = new URLSearchParams(await readAll(request));
     if (path === '/token') {
       const isRefresh = form.get('grant_type') === 'refresh_token';
+      if (isRefresh) counts.attempts += 1;
+      if (provider.isDown) return response.destroy();
       return isRefresh ? refresh(form.get('refresh_token') ?? '', response) : redeem(form, response);
     }
-    if (path === '/revoke') return response.writeHead(200, { 'content-length': 0 }).end();
+    if (path === '/revoke') {
+      revoked.push(form.get('token') ?? '');
+      return response.writeHead(200, { 'content-length': 0 }).end();
+    }
     return sendJson(response, 404, { error: 'not_found' });
   });
   server.keepAliveTimeout = 30_000;
@@ -155,7 +175,14 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
     clientSecret: 'not-a-secret-in-a-test',
     lifetime: 300,
     delay: 0,
+    loginDelay: 0,
+    isDown: false,
     onRefresh: null,
+    onRedeem: null,
+    revoked,
+    get attempts() {
+      return counts.attempts;
+    },
     get refreshes() {
       return counts.refreshes;
     },

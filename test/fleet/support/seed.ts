@@ -11,7 +11,7 @@ import { createHead } from '../../support/heads.ts';
 import type { Fleet } from './fleet.ts';
 
 export interface Seed {
-  /** The cookie of a new session, as `name=value`. */
+  /** The cookie of a new session, as `name=value`; all of its pieces when it lives in cookies. */
   begin(signedIn: SignedIn): Promise<string>;
   /** Cookies of new sessions, in order, a few at a time. */
   beginAll(people: readonly SignedIn[]): Promise<string[]>;
@@ -38,7 +38,7 @@ export async function openSeed(
 
   const begin = async (signedIn: SignedIn): Promise<string> => {
     const { setCookies } = await parts.sessions.begin(createHead(), 'main', signedIn);
-    return (setCookies[0] as string).split(';', 1)[0] as string;
+    return setCookies.map((setCookie) => setCookie.split(';', 1)[0]).join('; ');
   };
 
   return {
