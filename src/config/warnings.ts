@@ -11,6 +11,7 @@ export function warningsOf(config: Config, data: unknown): readonly Warning[] {
     ...unsafeSwitches(data),
     ...aboutListeners(config),
     ...aboutSessions(config),
+    ...aboutRedis(config),
     ...aboutClusters(config),
     ...aboutRoutes(config, data),
   ];
@@ -87,6 +88,24 @@ function aboutSessions({ session, routes }: Config): readonly Warning[] {
     );
   }
   return found;
+}
+
+const inClear =
+  'crosses the network in clear, and so does what unlocks it: write `rediss://`, or set `tls` with `sentinel` and `cluster`';
+
+/** Sessions are sealed, but whoever can answer in the place of the store decides who is signed in no more. */
+function aboutRedis({ session }: Config): readonly Warning[] {
+  return (['store', 'denyList'] as const).flatMap((member) => {
+    const place = session[member];
+    if (typeof place !== 'object') return [];
+    const { url, sentinel, cluster, tls } = place.redis;
+    const path = ['session', member, 'redis'] as const;
+    const nodes = [...(sentinel?.nodes ?? []), ...(cluster?.nodes ?? [])];
+    if (tls === undefined && nodes.some(({ host }) => !isLoopback(host))) return [warning(path, inClear)];
+    const text = url?.reveal() ?? '';
+    const isClear = text.startsWith('redis:') && !isLoopback(new URL(text).hostname);
+    return isClear ? [warning([...path, 'url'], inClear)] : [];
+  });
 }
 
 function aboutClusters({ clusters, routes }: Config): readonly Warning[] {

@@ -34,6 +34,8 @@ function sessionMetrics(registry: Registry): EventHandlers {
   const refreshTime = makeHistogram(registry, 'sallyport_refresh_duration_seconds');
   const ended = makeCounter(registry, 'sallyport_sessions_ended_total');
   const revoked = makeCounter(registry, 'sallyport_tokens_revoked_total');
+  const logouts = makeCounter(registry, 'sallyport_provider_logouts_total');
+  const discarded = makeCounter(registry, 'sallyport_records_discarded_total');
   const provider = createBoundedLabel(limit);
   return {
     'session.refreshed': (event) => {
@@ -45,6 +47,9 @@ function sessionMetrics(registry: Registry): EventHandlers {
       refreshes.inc({ provider: provider(event.provider), outcome });
     },
     'session.ended': (event) => ended.inc({ reason: event.reason }),
+    'sessions.ended': ({ reason, count }) => ended.inc({ reason }, count ?? 0),
+    'logout.received': ({ channel, outcome }) => logouts.inc({ channel, outcome }),
+    'record.discarded': (event) => discarded.inc({ reason: event.reason }),
     'token.revoked': (event) => revoked.inc({ provider: provider(event.provider), outcome: event.outcome }),
   };
 }
@@ -63,6 +68,7 @@ function failureMetrics(registry: Registry): EventHandlers {
   const calls = makeHistogram(registry, 'sallyport_provider_call_duration_seconds');
   const keys = makeCounter(registry, 'sallyport_provider_keys_skipped_total');
   const store = makeCounter(registry, 'sallyport_store_failures_total');
+  const lost = makeCounter(registry, 'sallyport_store_lost_total');
   const upstream = makeCounter(registry, 'sallyport_upstream_failures_total');
   const crashes = makeCounter(registry, 'sallyport_request_crashes_total');
   const headers = makeCounter(registry, 'sallyport_headers_omitted_total');
@@ -76,6 +82,7 @@ function failureMetrics(registry: Registry): EventHandlers {
       calls.observe({ provider: provider(name), call, outcome }, durationMs / 1000),
     'key.skipped': (event) => keys.inc({ provider: provider(event.provider) }),
     'store.failed': (event) => store.inc({ operation: operation(event.operation) }),
+    'store.lost': () => lost.inc(),
     'upstream.failed': (event) => upstream.inc({ cluster: cluster(event.cluster), code: event.code }),
     'header.omitted': (event) => headers.inc({ header: header(event.header) }),
     'request.crashed': () => crashes.inc(),

@@ -80,7 +80,12 @@ export const metricTable = {
   sallyport_tokens_revoked_total: {
     type: 'counter',
     labels: ['provider', 'outcome'],
-    help: 'Attempts to revoke a refresh token at the provider, by outcome.',
+    help: 'Attempts to revoke a token at the provider, by outcome.',
+  },
+  sallyport_provider_logouts_total: {
+    type: 'counter',
+    labels: ['channel', 'outcome'],
+    help: 'Logouts that a provider told of, by channel (`back`, `front`) and outcome: `accepted`, `refused` by a check, or `failed`, because the store did not answer.',
   },
   sallyport_provider_call_duration_seconds: {
     type: 'histogram',
@@ -107,6 +112,16 @@ export const metricTable = {
     type: 'counter',
     labels: ['operation'],
     help: 'Operations of the session store that failed.',
+  },
+  sallyport_store_lost_total: {
+    type: 'counter',
+    labels: [],
+    help: 'How often the session store no longer told of changes, so that every request had to read its session.',
+  },
+  sallyport_records_discarded_total: {
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Records in the store that were no sessions of this gate and were removed, by reason.',
   },
   sallyport_upstream_failures_total: {
     type: 'counter',

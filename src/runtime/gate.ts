@@ -3,6 +3,7 @@ import { createAdminServer, type Readiness } from '../admin/admin-server.ts';
 import type { Warning } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, type RandomBytes, systemClock, systemRandom } from '../core/clock.ts';
+import { toSallyportError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { formatAddress } from '../core/format-address.ts';
 import type { Route } from '../core/route.ts';
@@ -123,7 +124,10 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
       for (const { path, message } of options.warnings ?? [])
         tell('config.warned', { message: `${path} ${message}` });
       // A store that is away does not keep the gate from starting: public routes work, and it may come back (FL-009).
-      await Promise.resolve(store.ready()).catch(() => {});
+      await Promise.resolve(store.ready()).catch((error: unknown) => {
+        const { code, detail } = toSallyportError(error);
+        emit('store.failed', { operation: 'connect', reason: detail ?? code });
+      });
       const adminAddress = (await admin?.listen()) ?? null;
       const address = await door.listen();
       phase = 'serving';

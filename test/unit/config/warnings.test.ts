@@ -25,6 +25,21 @@ test('a configuration that leaves nothing to look at warns of nothing', () => {
 
 for (const [title, fields, path] of [
   ['an unsafe switch', { dangerouslyAllowHttpPublicUrl: true }, 'dangerouslyAllowHttpPublicUrl'],
+  ...(
+    [
+      ['store', { url: 'redis://redis.internal:6379' }, 'session.store.redis.url'],
+      ['store', { cluster: { nodes: ['10.0.0.1:6379'] } }, 'session.store.redis'],
+    ] as const
+  ).map(
+    ([member, redis, path]) =>
+      [`Redis without TLS (${path})`, { session: { [member]: { redis }, keys: [key] } }, path] as const,
+  ),
+  ['sessions in cookies', { session: { store: 'cookie', keys: [key] } }, 'session.store'],
+  [
+    'sessions in cookies that can be ended',
+    { session: { store: 'cookie', denyList: 'sqlite', keys: [key] } },
+    'session.store',
+  ],
   ['a memory store', { session: { store: 'memory' } }, 'session.store'],
   ['a generated key', { session: {} }, 'session.keys'],
   ['https without a trusted proxy in front', { listen: {} }, 'listen.trustedProxies'],
@@ -71,4 +86,11 @@ test('an unsafe switch is found however deep it is', () => {
   assert.deepEqual(warnedPaths({ ...quiet(), providers: { main: issuer } }), [
     'providers.main.dangerouslyAllowHttpIssuer',
   ]);
+});
+
+test('a token for operators that crosses a network in clear deserves a look', () => {
+  const sessions = { token: 'x'.repeat(32) };
+  const beyond = warnedPaths({ ...quiet(), admin: { address: '10.0.0.1:9901', sessions } });
+  assert.deepEqual(beyond, ['admin.address', 'admin.sessions.token']);
+  assert.deepEqual(warnedPaths({ ...quiet(), admin: { address: '127.0.0.1:9901', sessions } }), []);
 });
