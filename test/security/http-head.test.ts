@@ -258,6 +258,15 @@ test('SC-034: a head over 16 KiB gets a page that says what to do, and no header
   assert.equal(below.responses[0]?.status, 200);
 });
 
+test('SC-035: a jar that another application has filled gets the same page, and sets and clears nothing', async () => {
+  const bomb = Array.from({ length: 180 }, (_, index) => `bomb-${index}=${'x'.repeat(100)}`).join('; ');
+  const result = await harness.send(get('/a', `Cookie: __Host-sallyport=id.secret; ${bomb}`));
+  assert.equal(result.responses[0]?.status, 431);
+  assert.match(result.responses[0]?.body ?? '', /clear the cookies/);
+  assert.deepEqual(result.responses[0]?.all('set-cookie'), []);
+  assert.deepEqual(result.responses[0]?.all('clear-site-data'), []);
+});
+
 test('a repeated cookie rotation reaches the browser with every answer, each on a line of its own', async () => {
   const setCookies = ['a=1; Path=/', 'b=2, c; Path=/'];
   await using failing = await startDoor({

@@ -147,6 +147,26 @@ describe('with time', () => {
     assert.equal(evil.hits.jwks, 3);
   });
 
+  test('FL-045: a provider that changes its key every minute under load is never refused, and seldom asked', async () => {
+    const keyOf = (minute: number) =>
+      publicJwk(minute % 2 === 0 ? 'rsa' : 'rsa2', { kid: `minute-${minute}`, use: 'sig', alg: 'RS256' });
+    for (let minute = 0; minute < 60; minute += 1) {
+      // The key of the minute before stays, for the tokens that were signed just before the change.
+      const jwks = minute === 0 ? [keyOf(0)] : [keyOf(minute - 1), keyOf(minute)];
+      const signedIn = (signedAt: number) =>
+        login({
+          jwks,
+          header: { kid: `minute-${signedAt}` },
+          key: signedAt % 2 === 0 ? 'rsa' : 'rsa2',
+        });
+      for (const signedAt of [minute, Math.max(0, minute - 1), minute]) {
+        assert.equal((await signedIn(signedAt)).error, null);
+      }
+      pass(60_000);
+    }
+    assert.ok(evil.hits.jwks <= 60, `${evil.hits.jwks} fetches in 60 minutes`);
+  });
+
   test('RP-151: failures count for the cool-down as well', async () => {
     await login();
     const down: EvilBehaviour = { header: { kid: 'forged' }, jwks: { raw: true, status: 500 } };

@@ -108,7 +108,7 @@ const spoilings: Readonly<Record<string, (file: string) => void>> = {
   'no text': (file) => writeFileSync(file, randomBytes(200)),
 };
 for (const [what, spoil] of Object.entries(spoilings)) {
-  test(`a key file that becomes ${what} keeps the keys of before, says so once, and is used again when it is good`, async (context) => {
+  test(`FL-046: a key file that becomes ${what} keeps the keys of before, says so once, and is used again when it is good`, async (context) => {
     const file = join(temporaryFolder(context), 'ring');
     write(file, first, second);
     const node = follow(context, { cookies: [third.toString('base64')], tokens: [{ file }] });
