@@ -17,7 +17,7 @@ export interface GateProcess {
   cli(): CliProcess;
   events(name?: string): readonly LogLine[];
   /** Starts a process and waits until it serves. */
-  start(): Promise<void>;
+  start(options?: Pick<CliOptions, 'env'>): Promise<void>;
   /** Starts a process that is expected to end by itself. */
   run(options?: Pick<CliOptions, 'launcher'>): Promise<CliResult>;
   /** Sends the signal and waits for the end; the exit code. */
@@ -58,8 +58,8 @@ export async function prepareGateProcess(setup: GateProcessSetup): Promise<GateP
     folder,
     cli: current,
     events,
-    async start() {
-      const started = startCli(command, { cwd: folder });
+    async start(options) {
+      const started = startCli(command, { cwd: folder, ...options });
       cli = started;
       await until(() => {
         if (started.process.exitCode !== null) throw new Error(`it ended: ${started.err()}`);
