@@ -1,4 +1,5 @@
 /** The socket of the listener for operators: http or https, bounded in everything that a client can draw out. */
+import { constants } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
 import type { AdminConfig } from './admin-config.ts';
@@ -34,6 +35,8 @@ function createTls({ certificate, key, clientCa }: NonNullable<AdminConfig['tls'
     key: key.reveal(),
     minVersion: 'TLSv1.2',
     handshakeTimeout: patience,
+    // No connection takes over what an earlier one has shown: every one is asked for its certificate (RFC 8446 section 2.2).
+    secureOptions: constants.SSL_OP_NO_TICKET,
     // Probes and scrapers come without a certificate; whether there is one counts where it is asked for.
     ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
   };

@@ -51,8 +51,17 @@ function bearerToken(request: IncomingMessage): string | null {
   return /^bearer ([\x21-\x7e]{1,512})$/i.exec(fields[0] as string)?.[1] ?? null;
 }
 
+/**
+ * `authorized` alone is not enough: releases of Node before 26 set it for every resumed TLS 1.3 connection, whether or not
+ * anybody has ever shown a certificate.
+ */
 function hasClientCertificate({ socket }: IncomingMessage): boolean {
-  return socket instanceof TLSSocket && socket.authorized;
+  return (
+    socket instanceof TLSSocket &&
+    socket.authorized &&
+    !socket.isSessionReused() &&
+    socket.getPeerX509Certificate() !== undefined
+  );
 }
 
 /** A browser adds one of these to whatever a page sends (Fetch Standard); an operator who types the address is no page. */

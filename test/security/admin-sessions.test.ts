@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import type { AdminConfig } from '../../src/admin/admin-config.ts';
 import { createAdminServer } from '../../src/admin/admin-server.ts';
 import { SallyportError } from '../../src/core/errors.ts';
@@ -426,6 +427,50 @@ for (const [what, { pair, status }] of Object.entries(clients)) {
     });
     assert.equal(await askTls(port, '/admin/sessions', pair), status);
     assert.equal(await askTls(port, '/healthz', pair), 200);
+  });
+}
+
+/** A request with the TLS session of an earlier one; the session that the server gives for later ones. */
+async function askAgain(
+  port: number,
+  earlier: { session?: Buffer; status?: number; reused?: boolean },
+  pair?: object,
+) {
+  const socket = connectTls({
+    port,
+    host: '127.0.0.1',
+    servername: 'localhost',
+    ca: localhostCertificate,
+    ...(earlier.session === undefined ? {} : { session: earlier.session }),
+    ...pair,
+  });
+  const told: typeof earlier = {};
+  socket.on('session', (session: Buffer) => Object.assign(told, { session }));
+  await once(socket, 'secureConnect');
+  told.reused = socket.isSessionReused();
+  socket.write('GET /admin/sessions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  return Object.assign(told, { status: Number(answer.slice(9, 12)) });
+}
+
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`mTLS: a resumed connection (${version}) shows nothing that it has not shown itself`, async (t) => {
+    const { port } = await start(t, undefined, {
+      tls,
+      sessions: { token: undefined, clientCertificates: true },
+    });
+    const only = { minVersion: version, maxVersion: version };
+    const stranger = await askAgain(port, {}, only);
+    const again = await askAgain(port, stranger, only);
+    assert.deepEqual([stranger.status, again.status, again.reused], [401, 401, false]);
+    const operator = await askAgain(
+      port,
+      {},
+      { ...clients['a certificate of the authority']?.pair, ...only },
+    );
+    const inherited = await askAgain(port, operator, only);
+    assert.deepEqual([operator.status, inherited.status, inherited.reused], [200, 401, false]);
   });
 }
 
