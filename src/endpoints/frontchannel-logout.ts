@@ -18,8 +18,15 @@ import { problemResponse } from './problem.ts';
 
 const maxSid = 1000;
 
-/** Each one may be written down, and anybody can ask: so an address has only so many. */
+/** Anybody can ask: so an address has only so many. */
 const limit = { count: 100, window: 10_000 };
+
+/**
+ * A deny-list cannot know which sessions there are, so each one is written down for as long as a session may live. All the
+ * addresses of the world together have only so many.
+ */
+const denialLimit = { count: 200, window: 10_000 };
+const everybody = 'everybody';
 
 interface Named {
   readonly sid: string;
@@ -28,14 +35,19 @@ interface Named {
 
 /** Fails with `ERR_STORE_UNAVAILABLE`: then the session lives on. */
 export function createFrontchannelLogout(context: EndpointContext): Endpoint {
-  const counter = createAddressCounter(limit, context.clock);
+  const { directory } = context.sessions;
+  const perAddress = createAddressCounter(limit, context.clock);
+  const denials = createAddressCounter(denialLimit, context.clock);
+  const isOneTooMany = (named: Named) =>
+    directory.abilities === 'end' && named.providers.some(() => denials.isOneTooMany(everybody));
   return async (head) => {
-    if (counter.isOneTooMany(head.client.address)) return refuse(head, 429, 'too-many-requests');
+    if (perAddress.isOneTooMany(head.client.address)) return refuse(head, 429, 'too-many-requests');
     const named = head.method === 'GET' && !isSpeculative(head) ? readNamed(context, head) : null;
-    if (named === null || context.sessions.directory.abilities === 'none') {
+    if (named === null || directory.abilities === 'none') {
       report(context, head, { provider: named?.providers[0] ?? null, detail: 'parameters' });
       return refuse(head, 400, 'logout-refused');
     }
+    if (isOneTooMany(named)) return refuse(head, 429, 'too-many-requests');
     for (const provider of named.providers) await endSession(context, head, { provider, sid: named.sid });
     return answer(named.providers);
   };
@@ -56,11 +68,11 @@ async function endSession(
   head: RequestHead,
   { provider, sid }: { readonly provider: Provider; readonly sid: string },
 ): Promise<void> {
-  const { sessions, clock, emit } = context;
-  const logout = { provider: provider.name, subject: null, sid, issuedAt: Math.floor(clock.now() / 1000) };
+  const { sessions, emit } = context;
   const event = { channel: 'front', provider: provider.name, client: head.client.address } as const;
   try {
-    await sessions.directory.endByProvider(logout, 'frontchannel-logout');
+    // Not as a logout that the provider has signed: that leaves a note in the store, and anybody can ask for this one.
+    await sessions.directory.end({ provider: provider.name, sid }, { reason: 'frontchannel-logout' });
   } catch (thrown) {
     const { code, detail } = toSallyportError(thrown);
     emit('logout.received', { ...event, outcome: 'failed', detail: detail ?? code });

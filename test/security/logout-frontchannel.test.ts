@@ -101,6 +101,22 @@ test('LO-032: whoever guesses has a hundred tries in ten seconds', async () => {
   assert.deepEqual(sids(gate), ['sid-1']);
 });
 
+test('LO-032: whoever guesses leaves nothing in the store', async () => {
+  const gate = await gateWith('sid-1');
+  assert.equal((await frame(gate, named('guess'))).status, 200);
+  assert.deepEqual(gate.sessions.directory.told, []);
+});
+
+test('LO-032: where each one is written down, in a deny-list, all addresses together have two hundred in ten seconds', async () => {
+  const gate = await gateWith('sid-1');
+  gate.sessions.directory.abilities = 'end';
+  const guess = (i: number) =>
+    gate.call(`/.auth/frontchannel-logout${named(`guess-${i}`)}`, { address: `192.0.2.${i % 250}` });
+  for (let i = 0; i < 200; i++) assert.equal((await guess(i)).status, 200);
+  assert.equal((await guess(201)).status, 429);
+  assert.equal(gate.sessions.directory.reasons.length, 200);
+});
+
 test('LO-033: a session cookie alone ends nothing', async () => {
   const gate = await gateWith('sid-1');
   const [key] = gate.sessions.live.keys();

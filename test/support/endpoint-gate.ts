@@ -235,6 +235,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   /** The authority that the client names; the public one when absent. */
   readonly host?: string;
+  /** Of the client. */
+  readonly address?: string;
   /** Sent urlencoded unless `headers` say otherwise. */
   readonly form?: string;
 }
@@ -263,11 +265,12 @@ export function createGate(options: GateOptions = {}) {
 
   async function call(
     target: string,
-    { method = 'GET', headers = {}, host, form }: Call = {},
+    { method = 'GET', headers = {}, host, address = '127.0.0.1', form }: Call = {},
   ): Promise<Respond> {
     const contentType = form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' };
     const plain = createHead({ method, target, headers: { ...contentType, ...headers } });
-    const head: RequestHead = host === undefined ? plain : { ...plain, host };
+    const client = { ...plain.client, address };
+    const head: RequestHead = { ...plain, client, host: host ?? plain.host };
     const endpoint = table.get(head.url.path)?.get(method === 'HEAD' ? 'GET' : method);
     if (endpoint === undefined) throw new Error(`no endpoint for ${method} ${head.url.path}`);
     return endpoint(head, async (limit) => {
