@@ -3,7 +3,7 @@
  * refresh token works once; one that is used again revokes its family (RFC 9700 section 4.14.2), and is counted. People
  * sign in by name at a page without a password, or without a browser by `signIn`; logout tokens are made on request.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,6 +18,8 @@ export interface RotatingProvider {
   lifetime: number;
   /** Milliseconds that a refresh takes. */
   delay: number;
+  /** Characters of noise in access tokens, as large ones have. */
+  noise: number;
   /** Milliseconds between a code that was redeemed, with its ID token made, and the answer. */
   loginDelay: number;
   /** Hangs up on whoever comes to the token endpoint: nothing is looked at, and nothing rotates. */
@@ -55,9 +57,14 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
   const counts = { attempts: 0, refreshes: 0, reuses: 0 };
   const revoked: string[] = [];
 
+  const noise = (): string => {
+    if (provider.noise === 0) return '';
+    return `.${randomBytes(provider.noise).toString('base64url').slice(0, provider.noise)}`;
+  };
+
   /** Both tell which family they are of, and the access token whose: `at.subject.family.generation`. */
   const tokensOf = (name: string, family: Family) => ({
-    access_token: `at.${family.subject}.${name}.${family.generation}`,
+    access_token: `at.${family.subject}.${name}.${family.generation}${noise()}`,
     refresh_token: `rt.${name}.${family.generation}`,
   });
 
@@ -175,6 +182,7 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
     clientSecret: 'not-a-secret-in-a-test',
     lifetime: 300,
     delay: 0,
+    noise: 0,
     loginDelay: 0,
     isDown: false,
     onRefresh: null,

@@ -2,6 +2,7 @@
 import { signInAt } from '../../support/sign-in-at.ts';
 import { createUserAgent } from '../../support/user-agent.ts';
 import type { Fleet } from './fleet.ts';
+import { createJar } from './jar.ts';
 
 export interface SignIn {
   readonly login: string;
@@ -11,23 +12,21 @@ export interface SignIn {
 
 const navigation = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
 
-/** The session's cookie, as `name=value`. */
+/** The cookies of the session, as the `Cookie` field has them. */
 export async function signInAtFleet(
   { publicUrl, host }: Pick<Fleet, 'publicUrl' | 'host'>,
   { login, via }: SignIn,
 ): Promise<string> {
-  const headers = { ...navigation, host };
-  const sent = await createUserAgent().ask(`${via[0]}/.auth/login`, { headers });
+  const jar = createJar();
+  const visit = async (url: string) => {
+    const headers = { ...navigation, host, cookie: jar.header() };
+    const answer = await createUserAgent().ask(url, { headers });
+    jar.take(answer.setCookies);
+    return answer;
+  };
+  const sent = await visit(`${via[0]}/.auth/login`);
   const callback = await signInAt(String(sent.headers.location), { login, clientUrl: publicUrl });
-  const cookie = sent.setCookies.map(pairOf).join('; ');
-  const answer = await createUserAgent().ask(via[1] + callback.pathname + callback.search, {
-    headers: { ...headers, cookie },
-  });
-  const session = answer.setCookies.map(pairOf).find((pair) => /^sallyport=./.test(pair));
-  if (session === undefined) throw new Error(`the callback answered ${answer.status} without a session`);
-  return session;
-}
-
-function pairOf(setCookie: string): string {
-  return setCookie.split(';', 1)[0] as string;
+  const { status } = await visit(via[1] + callback.pathname + callback.search);
+  if (status !== 303) throw new Error(`the callback answered ${status}`);
+  return jar.header();
 }
