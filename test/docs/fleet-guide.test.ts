@@ -6,6 +6,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { parseSource } from '../../src/config/source.ts';
 import { configOf, validConfig } from '../support/configs.ts';
 import { localhostCertificate } from '../support/localhost-certificate.ts';
+import { redisAcl } from '../support/redis-acl.ts';
 
 const guide = readFileSync(new URL('../../docs/guides/fleet.md', import.meta.url), 'utf8');
 const blocks = [...guide.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map((block) => block[1] as string);
@@ -40,3 +41,8 @@ for (const [index, block] of blocks.entries()) {
     configOf(parseConfig({ ...validConfig(), ...(source.data as object) }, env));
   });
 }
+
+test('the rights of the guide are those that the tests of Redis get along with', () => {
+  const rights = /^ {2}user (.*)$/m.exec(guide)?.[1]?.split(' ') ?? [];
+  assert.deepEqual([...rights].sort(), [...redisAcl('sallyport', '…', 'sallyport:')].sort());
+});

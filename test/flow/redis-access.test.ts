@@ -64,6 +64,14 @@ test('a user who may do less than is needed is told as that, and what is said na
   assert.equal(await serves(store), true);
 });
 
+test('a user with the rights of the guide gets along in another database too', async (context) => {
+  const redis = await startRedis();
+  context.after(() => redis.stop());
+  await redis.cli('acl', 'setuser', ...redisAcl('gate', 'open', 'sallyport:'));
+  const config = { url: `${redis.url}/3`, username: 'gate', password: 'open' };
+  assert.equal(await serves(openRedisStore(context, config).store), true);
+});
+
 test('a server can be reached by a socket of the file system, and another database chosen', async (context) => {
   const folder = temporaryFolder(context);
   const redis = await startRedis({ args: ['--unixsocket', `${folder}/redis.sock`] });

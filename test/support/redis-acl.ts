@@ -16,7 +16,15 @@ export function redisAcl(name: string, password: string, prefix: string): readon
     'eval',
   ];
   const sets = ['zadd', 'zrange', 'zrem', 'zremrangebyscore', 'pttl', 'pexpire'];
-  const connection = ['script|load', 'client|tracking', 'client|setname', 'cluster|slots', 'asking', 'role'];
+  const connection = [
+    'script|load',
+    'client|tracking',
+    'client|setname',
+    'select',
+    'role',
+    'cluster|slots',
+    'asking',
+  ];
   const allowed = [...commands, ...sets, ...connection].map((command) => `+${command}`);
   return [name, 'on', `>${password}`, `~${prefix}*`, 'resetchannels', '-@all', ...allowed];
 }
