@@ -22,6 +22,7 @@ export async function drain(door: Door, server: Server): Promise<boolean> {
   const deadline = clock.monotonic() + limit;
   const isLate = () => clock.monotonic() >= deadline - Math.min(maxReserveMs, limit / 4);
   door.draining = true;
+  await noticed(door.config.timeouts.notice);
   await untilNobodyWaits(server);
   const closed = stopAccepting(server);
   await leaveIdleOpen(server, isLate);
@@ -43,6 +44,14 @@ export async function drain(door: Door, server: Server): Promise<boolean> {
   // It is closed; this ends the timer that watches over its connections.
   server.close(() => {});
   return drained;
+}
+
+/**
+ * Time for load balancers to hear of it and to send nobody here any more. Without it, a connection that comes in the very
+ * moment in which the listener closes is lost.
+ */
+async function noticed(notice: number): Promise<void> {
+  if (notice > 0) await new Promise((resolve) => setTimeout(resolve, notice));
 }
 
 /**

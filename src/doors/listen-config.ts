@@ -43,19 +43,31 @@ const limitsSchema = z.strictObject({
     .describe('Most requests of one connection that wait for their answers at a time.'),
 });
 
-const timeoutsSchema = z.strictObject({
-  head: duration().default(15_000).describe('Until a request head is complete; then 408.'),
-  body: duration()
-    .default(30_000)
-    .describe('Longest pause within a request body while the gate waits for the client; then 408.'),
-  keepAlive: duration()
-    .default(65_000)
-    .describe('How long an idle connection is kept. More than the idle timeout of a load balancer in front.'),
-  stall: duration()
-    .default(30_000)
-    .describe('How long a client may leave an answer unread; then the connection is closed.'),
-  drain: duration().default(30_000).describe('How long a shutdown waits for what runs.'),
-});
+const timeoutsSchema = z
+  .strictObject({
+    head: duration().default(15_000).describe('Until a request head is complete; then 408.'),
+    body: duration()
+      .default(30_000)
+      .describe('Longest pause within a request body while the gate waits for the client; then 408.'),
+    keepAlive: duration()
+      .default(65_000)
+      .describe(
+        'How long an idle connection is kept. More than the idle timeout of a load balancer in front.',
+      ),
+    stall: duration()
+      .default(30_000)
+      .describe('How long a client may leave an answer unread; then the connection is closed.'),
+    drain: duration().default(30_000).describe('How long a shutdown waits for what runs.'),
+    notice: duration()
+      .default(0)
+      .describe(
+        'How long a shutdown still takes new connections while `/readyz` is 503 already, as a part of `drain`. Behind a load balancer that asks `/readyz`: more than the interval of its questions.',
+      ),
+  })
+  .refine(({ notice, drain }) => notice === 0 || notice < drain, {
+    path: ['notice'],
+    message: 'must be shorter than `drain`, of which it is a part',
+  });
 
 export const listenSchema = z.strictObject({
   address: address().prefault('127.0.0.1:8080').describe('Address and port of the public listener.'),

@@ -26,6 +26,8 @@ test('FL-040, FL-042: rolling restarts of both nodes under load: no request fail
     provider,
     publicUrl,
     session: { store: { redis: { url: redis.url } } },
+    // Several times as long as the balancer takes to hear of it.
+    config: { listen: { timeouts: { notice: '500ms' } } },
   });
   const balancer = await startBalancer(publicUrl, fleet.nodes);
   const seed = await openSeed(fleet);

@@ -18,7 +18,7 @@ test('an empty section is the defaults: loopback, nobody trusted, everything bou
       requestsPerConnection: 1000,
       pipelined: 32,
     },
-    timeouts: { head: 15_000, body: 30_000, keepAlive: 65_000, stall: 30_000, drain: 30_000 },
+    timeouts: { head: 15_000, body: 30_000, keepAlive: 65_000, stall: 30_000, drain: 30_000, notice: 0 },
   });
 });
 
@@ -27,6 +27,8 @@ test('unknown keys, networks that are none, hosts that are none and other protoc
     { trustedProxy: [] },
     { limits: { header: 1 } },
     { timeouts: { head: 15 } },
+    { timeouts: { notice: '30s' } },
+    { timeouts: { notice: '5s', drain: '2s' } },
     ...['10.0.0.0/33', '10.0.0', 'fd00::/129', 'all', '0.0.0.0/0/0', 'fe80::1%eth0/64', '/8', ''].map(
       (network) => ({
         trustedProxies: [network],

@@ -266,6 +266,23 @@ test('closing waits no longer than the limit and then breaks off', async () => {
   peer.destroy();
 });
 
+test('FL-040: closing with notice still takes new connections for so long, and tells each to close', async () => {
+  await using harness = await startDoor({ listen: { timeouts: { notice: '300ms' } } });
+  const kept = await rawConnect(harness.port);
+  const closing = harness.door.close();
+  const fresh = await rawConnect(harness.port);
+  for (const peer of [kept, fresh]) {
+    peer.write(get('/late'));
+    const [answer] = await peer.waitResponses(1);
+    assert.equal(answer?.status, 200);
+    assert.equal(answer?.header('connection'), 'close');
+    await peer.waitClosed();
+    peer.destroy();
+  }
+  assert.equal(await closing, true);
+  await assert.rejects(rawConnect(harness.port));
+});
+
 test('closing asks the carrier to end upgraded connections, and waits for them', async () => {
   const open: (() => void)[] = [];
   await using harness = await startDoor({
