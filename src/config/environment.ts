@@ -121,7 +121,10 @@ const fold = (name: string) => name.toLowerCase().replace(/[_-]/g, '');
 
 function coerce(schema: Schema, text: string): unknown {
   const node = nodeOf(schema);
-  if (node.kind === 'union') return coerce(node.options.find(isSettable) as Schema, text);
+  if (node.kind === 'union') {
+    const readings = node.options.filter(isSettable).map((option) => coerce(option, text));
+    return readings.find((reading) => reading !== text) ?? text;
+  }
   if (node.kind === 'list') {
     return text === '' ? [] : text.split(',').map((item) => coerce(node.item, item.trim()));
   }

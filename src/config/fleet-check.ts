@@ -38,6 +38,13 @@ const rules: readonly (readonly [member: string, rule: Rule])[] = [
     },
   ],
   [
+    'keys',
+    ({ keys }) =>
+      isMapping(keys) && (Object.hasOwn(keys, 'file') || Object.hasOwn(keys, 'env'))
+        ? 'is one entry: write it in a list, as `[{ file: … }]`'
+        : null,
+  ],
+  [
     'denyList',
     ({ store, denyList }) =>
       denyList !== undefined && store !== 'cookie'

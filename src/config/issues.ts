@@ -5,6 +5,7 @@ import type { Problem } from './problem.ts';
 import {
   formatPath,
   isMapping,
+  isOfSecrets,
   isReferable,
   nodeOf,
   type Path,
@@ -110,7 +111,28 @@ function fromUnion(
   }
   const depth = (issues: readonly Issue[]) => Math.max(...issues.map((each) => each.path.length));
   const [best] = branches.sort((a, b) => depth(b) - depth(a) || a.length - b.length);
+  const [only, ...more] = best as Issue[];
+  if (only?.code === 'invalid_value' && only.path.length === 0 && more.length === 0) {
+    const [reason, suggestion] = notAmong(valueAt(context.data, path), only.values.map(String));
+    return [{ path, reason: [reason, ...otherForms(issue, context, path)].join(' or '), suggestion }];
+  }
   return (best as Issue[]).flatMap((each) => findings(each, context, [...path, ...(each.path as Path)]));
+}
+
+/** What may stand there instead of a word: `a number`, `{ redis: … }`. */
+function otherForms(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  { schema }: IssueContext,
+  path: Path,
+): readonly string[] {
+  const place = schemaAt(schema, path);
+  const node = place === null ? null : nodeOf(place);
+  const mappings = (node?.kind === 'union' ? node.options : []).flatMap((option) => {
+    const each = nodeOf(option);
+    return each.kind === 'object' ? [`\`{ ${Object.keys(each.fields).join(', ')}: … }\``] : [];
+  });
+  const types = issue.errors.map(typeExpected).filter((type) => type !== null && type !== 'object');
+  return [...new Set(types.map((type) => article(type as string))), ...mappings];
 }
 
 /** What type a branch wants when the value is of another; null when it is of that type. */
@@ -150,8 +172,11 @@ function showValue(path: Path, { schema, data }: IssueContext): string | null {
   const value = valueAt(data, path);
   if (Array.isArray(value)) return value.length === 0 ? '[]' : 'a list';
   if (isMapping(value)) return 'a mapping';
-  if (typeof value === 'string') return shorten(JSON.stringify(value.replace(/(:\/\/)[^/]*@/g, '$1…@')));
+  if (typeof value === 'string') return isOfSecrets(place) ? null : showText(value);
   return typeof value === 'number' || typeof value === 'boolean' || value === null ? String(value) : null;
 }
+
+/** Without whoever stands in an address. */
+const showText = (text: string) => shorten(JSON.stringify(text.replace(/(:\/\/).*@/g, '$1…@')));
 
 const shorten = (text: string) => (text.length <= 80 ? text : `${text.slice(0, 79)}…`);

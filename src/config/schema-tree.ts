@@ -113,6 +113,30 @@ export function isReferable(schema: Schema): boolean {
   return node.kind === 'scalar' && (node.scalar === 'secret' || node.scalar === 'certificates');
 }
 
+/** Whether secrets stand below a place at which no text stands itself: text that is there all the same may be one. */
+export function isOfSecrets(schema: Schema): boolean {
+  const node = nodeOf(schema);
+  const parts = node.kind === 'union' ? node.options : [schema];
+  return parts.every((part) => nodeOf(part).kind !== 'scalar') && parts.some(holdsSecrets);
+}
+
+function holdsSecrets(schema: Schema): boolean {
+  if (isReferable(schema)) return true;
+  const node = nodeOf(schema);
+  switch (node.kind) {
+    case 'object':
+      return Object.values(node.fields).some(holdsSecrets);
+    case 'record':
+      return holdsSecrets(node.value);
+    case 'list':
+      return holdsSecrets(node.item);
+    case 'union':
+      return node.options.some(holdsSecrets);
+    case 'scalar':
+      return false;
+  }
+}
+
 /** What stands at `path` in a value, or undefined. Own members only. */
 export function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>(

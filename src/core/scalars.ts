@@ -3,6 +3,7 @@
  * Each carries a `kind` (`ScalarKind`), by which `config/` finds secrets, writes defaults with their unit and makes
  * the JSON schema.
  */
+import { X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { Secret } from './secret.ts';
 import { parseDuration, parseSize } from './units.ts';
@@ -48,7 +49,24 @@ export const secret = () =>
     .transform((text) => new Secret(text));
 
 /** PEM certificates, literally; like a secret, they may be given as `{ env: NAME }` or `{ file: path }`. */
-export const certificates = () => text('certificates');
+export const certificates = () =>
+  text('certificates').refine(
+    areCertificates,
+    'holds no certificates: write them as PEM (`BEGIN CERTIFICATE`), or `{ file: path }` of a file that has them',
+  );
+
+function areCertificates(text: string): boolean {
+  const found = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return found.length > 0 && found.every(isCertificate);
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).subject !== null;
+  } catch {
+    return false;
+  }
+}
 
 export interface HostPort {
   /** Name or address, without brackets. */

@@ -313,3 +313,34 @@ test('a secret shows up in no problem, no log and no copy of the configuration',
   assert.ok(misplaced.length >= 3);
   assert.doesNotMatch(JSON.stringify(misplaced), /hush-hush/);
 });
+
+const misplaced = 'AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA=';
+
+for (const [place, config] of [
+  ['session.keys', { session: { keys: misplaced } }],
+  ['session.keys.tokens', { session: { keys: { cookies: [misplaced], tokens: misplaced } } }],
+  ['session.store.redis', { session: { store: { redis: misplaced } } }],
+  ['session.store.redis.tls', { session: { store: { redis: { url: 'rediss://a', tls: misplaced } } } }],
+  ['session.store', { session: { store: `redis://gate:a/b${misplaced}@redis.internal` } }],
+  ['providers.main', { providers: { main: misplaced } }],
+  ['admin.sessions', { admin: { address: '127.0.0.1:0', sessions: misplaced } }],
+] as const) {
+  test(`a secret that was put where \`${place}\` stands is refused without being shown`, () => {
+    const problems = problemsOf(parseConfig({ ...validConfig(), ...config }, {}));
+    assert.ok(problems.some(({ path }) => path === place));
+    assert.ok(!JSON.stringify(problems).includes(misplaced));
+  });
+}
+
+for (const [place, config, reason] of [
+  ['session.store', { session: { store: 'redis' } }, /`cookie` or `\{ redis: … \}`$/],
+  ['session.denyList', { session: { store: 'cookie', denyList: 'redis' } }, /`sqlite` or `\{ redis: … \}`$/],
+  ['workers', { workers: 'all' }, /^must be `auto` or a number$/],
+  ['workers', { workers: 1.5 }, /^must be `auto` or a whole number$/],
+  ['session.keys', { session: { keys: { file: '/etc/keys' } } }, /write it in a list/],
+] as const) {
+  test(`what \`${place}\` may be is told in all its forms (${JSON.stringify(config)})`, () => {
+    const problems = problemsOf(parseConfig({ ...validConfig(), ...config }, {}));
+    assert.ok(problems.some((problem) => problem.path === place && reason.test(problem.reason)));
+  });
+}

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import { complaints, configOf, validConfig } from '../../support/configs.ts';
+import { localhostCertificate } from '../../support/localhost-certificate.ts';
 
 const token = 'x'.repeat(32);
 const withAdmin = (fields: object) => ({ ...validConfig(), admin: { address: '127.0.0.1:9090', ...fields } });
@@ -32,7 +33,12 @@ const wrong: readonly (readonly [string, object, RegExp])[] = [
     /admin\.sessions\.clientCertificates: needs `admin\.tls\.clientCa`/,
   ],
   ['a host with a port', { hosts: ['localhost:80'] }, /admin\.hosts\[0\]: is not a host name/],
-  ['TLS without a key', { tls: { certificate: 'x' } }, /admin\.tls\.key/],
+  ['TLS without a key', { tls: { certificate: localhostCertificate } }, /admin\.tls\.key/],
+  [
+    'a certificate that is none',
+    { tls: { certificate: 'x', key: 'y' } },
+    /admin\.tls\.certificate: holds no certificates: write them as PEM/,
+  ],
   ['a slip', { sessions: { token, tokens: [] } }, /admin\.sessions\.tokens/],
 ];
 

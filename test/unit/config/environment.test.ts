@@ -187,3 +187,12 @@ for (const name of [
     assert.ok(parseConfig(validConfig(), { [name]: 'x' }).ok);
   });
 }
+
+test('a variable may hold either form of what is a word or a number', () => {
+  for (const [written, workers] of [
+    ['3', 3],
+    ['auto', 'auto'],
+  ] as const) {
+    assert.equal(configOf(parseConfig(validConfig(), { SALLYPORT_WORKERS: written })).workers, workers);
+  }
+});

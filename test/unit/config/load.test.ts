@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { loadConfig } from '../../../src/config/load.ts';
 import { configOf, problemsOf } from '../../support/configs.ts';
+import { localhostCertificate } from '../../support/localhost-certificate.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-load-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -225,11 +226,21 @@ test('keys of the key rings may be references too', () => {
 });
 
 test('certificates may be a reference', () => {
-  write('ca.pem', '-----BEGIN CERTIFICATE-----\n');
+  write('ca.pem', `${localhostCertificate}\n`);
   const text = yaml.replace(
     '"http://127.0.0.1:3000" ]',
     '"https://app.internal" ], tls: { ca: { file: ca.pem } }',
   );
   const config = configOf(loadConfig({ file: write('ca.yaml', text), env }));
-  assert.equal(config.clusters.app?.tls.ca, '-----BEGIN CERTIFICATE-----');
+  assert.equal(config.clusters.app?.tls.ca, localhostCertificate);
+});
+
+test('what is no certificate is refused before anything starts', () => {
+  write('none.pem', '-----BEGIN CERTIFICATE-----\n');
+  const text = yaml.replace(
+    '"http://127.0.0.1:3000" ]',
+    '"https://app.internal" ], tls: { ca: { file: none.pem } }',
+  );
+  const [problem] = problemsOf(loadConfig({ file: write('none.yaml', text), env }));
+  assert.match(problem?.reason ?? '', /^holds no certificates/);
 });
