@@ -58,8 +58,8 @@ const spare = 64;
  * is answered after it must not clear the cookies of the session that came next.
  */
 const settling = 60_000;
-/** While releases are mixed the next request may meet a node that can read it (FL-042). */
-const anotherRelease = 'newer';
+/** While releases or keys are mixed the next request may meet a node that can read it (FL-042, FL-043). */
+const forAnotherNode: ReadonlySet<string> = new Set(['newer', 'unknown-key']);
 /** The answer that ended these sessions took care of the cookies. */
 const clearedAlready: ReadonlySet<string> = new Set<SessionEndReason>(['logout', 'replaced']);
 
@@ -120,7 +120,7 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
   });
 
   const rejected = (reason: string, head: RequestHead, settled = false): Authentication => {
-    const stay = reason === anotherRelease || (clearedAlready.has(reason) && !settled);
+    const stay = forAnotherNode.has(reason) || (clearedAlready.has(reason) && !settled);
     return { kind: 'rejected', reason, setCookies: stay ? noCookies : sealer.clearSent(head.headers, 0) };
   };
 

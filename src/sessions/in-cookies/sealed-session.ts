@@ -26,8 +26,10 @@ export interface SealedSession {
 
 export type OpenedSession =
   | { readonly kind: 'opened'; readonly session: SealedSession; readonly stale: boolean }
-  /** Not under these keys, not this writing, not a session cookie, or damaged: it cannot be told which. */
+  /** Not this writing, not a session cookie, or damaged: it cannot be told which. */
   | { readonly kind: 'sealed' }
+  /** Under a key that is retired, or that another node has already. */
+  | { readonly kind: 'unknown-key' }
   /** Made by a release that is newer than this one. */
   | { readonly kind: 'newer' }
   /** Ours, and not a session. */
@@ -82,7 +84,7 @@ export function openSession(content: string, cut: Cut, keyRing: KeyRing): Opened
   // Several texts decode to the same bytes; one of them is ours.
   if (sealed.toString('base64url') !== content) return { kind: 'sealed' };
   const opened = keyRing.open('session-cookie', sealed, saltOf(cut));
-  if (opened === null) return { kind: 'sealed' };
+  if (opened === null) return { kind: keyRing.knows(sealed) ? 'sealed' : 'unknown-key' };
   const decoded = decodeSession(opened.plaintext);
   return typeof decoded === 'string'
     ? { kind: decoded }
