@@ -7,6 +7,7 @@ import { startRotatingProvider } from '../support/rotating-provider.ts';
 import { createFleetClient } from './support/client.ts';
 import { startFleet } from './support/fleet.ts';
 import { countServed, type Load, startLoad } from './support/load.ts';
+import { secretsOf } from './support/secrets-of.ts';
 import { openSeed } from './support/seed.ts';
 import { assertCleanOutput } from './support/traces.ts';
 
@@ -67,7 +68,7 @@ async function survives(failover: Failover): Promise<void> {
     assert.deepEqual(load.wrong, []);
     assert.ok(await isEverybodyServed());
     for (const node of fleet.nodes) assert.deepEqual(node.events('session.ended'), []);
-    assertCleanOutput(fleet.nodes, [...cookies, again, provider.clientSecret]);
+    assertCleanOutput(fleet.nodes, [...cookies, again, ...secretsOf(fleet, provider)]);
   } finally {
     await load?.stop();
     await seed.close();

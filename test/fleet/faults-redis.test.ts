@@ -9,6 +9,7 @@ import { type RotatingProvider, startRotatingProvider } from '../support/rotatin
 import { createFleetClient, type FleetClient } from './support/client.ts';
 import { type Fleet, startFleet } from './support/fleet.ts';
 import { countServed, faultOf, type Load, type Person, startLoad } from './support/load.ts';
+import { secretsOf } from './support/secrets-of.ts';
 import { openSeed, type Seed } from './support/seed.ts';
 import { openSocket } from './support/sockets.ts';
 import { assertCleanOutput } from './support/traces.ts';
@@ -211,7 +212,7 @@ describe('two nodes whose Redis fails', () => {
         for (const { url } of nodes) assert.equal((await client.ask(`${url}/old`, { cookie })).status, 401);
       }
       const secrets = [...before, ...people].map(({ cookie }) => cookie);
-      assertCleanOutput(nodes, [...secrets, provider.clientSecret]);
+      assertCleanOutput(nodes, [...secrets, ...secretsOf(fleet, provider)]);
     } finally {
       for (const socket of sockets) socket.close();
       await load.stop();

@@ -7,6 +7,7 @@ import { startRotatingProvider } from '../support/rotating-provider.ts';
 import { logOutAtProvider } from './support/ask-logout.ts';
 import { createFleetClient } from './support/client.ts';
 import { startFleet } from './support/fleet.ts';
+import { secretsOf } from './support/secrets-of.ts';
 import { openSeed } from './support/seed.ts';
 import { type OpenSocket, openSockets, waysOf } from './support/sockets.ts';
 import { assertCleanOutput } from './support/traces.ts';
@@ -71,7 +72,7 @@ test('LO-048: 1,000 sessions of one person on two workers end with one back-chan
       'nobody else is disturbed',
     );
     assert.deepEqual(await statuses(bob), [200]);
-    assertCleanOutput(fleet.nodes, [...alice, ...bob, provider.clientSecret]);
+    assertCleanOutput(fleet.nodes, [...alice, ...bob, ...secretsOf(fleet, provider)]);
   } finally {
     for (const socket of open) socket.close();
     await seed.close();

@@ -6,6 +6,7 @@ import { startRotatingProvider } from '../support/rotating-provider.ts';
 import { postLogout } from './support/ask-logout.ts';
 import { createFleetClient } from './support/client.ts';
 import { startFleet } from './support/fleet.ts';
+import { secretsOf } from './support/secrets-of.ts';
 import { openSeed } from './support/seed.ts';
 import { type OpenSocket, openSockets, waysOf } from './support/sockets.ts';
 import { assertCleanOutput } from './support/traces.ts';
@@ -72,7 +73,7 @@ test('LO-048: 10,000 sessions of one person, 1,000 of them with a WebSocket on o
     await until('the application has lost hers', () => fleet.app.open === his.length);
     const left = await redis.cli('eval', "return #redis.call('keys', 'sallyport:s:*')", '0');
     assert.equal(Number(left), bob.length, 'and of hers nothing is left in the store');
-    assertCleanOutput(fleet.nodes, [...alice.slice(0, 2000), ...bob, token, provider.clientSecret]);
+    assertCleanOutput(fleet.nodes, [...alice.slice(0, 2000), ...bob, token, ...secretsOf(fleet, provider)]);
   } finally {
     for (const socket of open) socket.close();
     await seed.close();

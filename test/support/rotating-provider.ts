@@ -38,6 +38,8 @@ export interface RotatingProvider {
   onRedeem: ((subject: string) => void) | null;
   /** A person who has just signed in, with tokens that live so many seconds. */
   signIn(subject: string, options?: { readonly lifetime?: number; readonly sid?: string }): SignedIn;
+  /** What stands in the tokens and codes that were given out, to look for in logs. */
+  given(): readonly string[];
   logoutToken(about: { readonly sub?: string; readonly sid?: string }): Promise<string>;
   close(): Promise<void>;
 }
@@ -56,6 +58,7 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
   const codes = new Map<string, { readonly subject: string; readonly asked: URLSearchParams }>();
   const counts = { attempts: 0, refreshes: 0, reuses: 0 };
   const revoked: string[] = [];
+  const given: string[] = [];
 
   const noise = (): string => {
     if (provider.noise === 0) return '';
@@ -72,6 +75,7 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
     const name = randomUUID();
     const family: Family = { subject, generation: 0, revoked: false };
     families.set(name, family);
+    given.push(name);
     return { name, family };
   };
 
@@ -86,6 +90,7 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
       return;
     }
     const code = randomUUID();
+    given.push(code);
     codes.set(code, { subject: login, asked: searchParams });
     const location = new URL(searchParams.get('redirect_uri') ?? '');
     location.searchParams.set('code', code);
@@ -222,6 +227,7 @@ export async function startRotatingProvider(): Promise<RotatingProvider> {
         },
       };
     },
+    given: () => given,
     logoutToken: (about) =>
       new SignJWT({ ...about, events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })
         .setProtectedHeader({ alg: 'ES256', kid: 'k1', typ: 'logout+jwt' })
