@@ -47,7 +47,8 @@ export interface BeginningDeps {
   readonly onOverLimit: (key: string) => void;
 }
 
-const longestSid = 256;
+/** As long as a logout may name. */
+const longestSid = 1000;
 const longestUserAgent = 200;
 
 export function createBeginning(deps: BeginningDeps): (login: Login) => Promise<LiveSession> {

@@ -20,6 +20,7 @@ import type {
   SessionSummary,
 } from './session-directory.ts';
 import { sidTag, subjectTag } from './session-entry.ts';
+import { shownSid } from './session-label.ts';
 import { createSummaries } from './session-summaries.ts';
 import { createTombstones } from './tombstones.ts';
 
@@ -39,6 +40,7 @@ export interface SessionDirectoryDeps {
 /** Milliseconds: a login that was under way when a logout came is over by then, its last answer included. */
 const tombstoneLifetime = loginLifetime + 60_000;
 const wordPrefix = 'j:';
+const clockTolerance = 60_000;
 const firstPage: PageOf = { cursor: null, limit: 100 };
 const atOnce = 1000;
 
@@ -144,7 +146,8 @@ export function createSessionDirectory(deps: SessionDirectoryDeps): SessionDirec
 
     async useOnce(word, until) {
       const digest = createHash('sha256').update(word, 'utf8').digest('base64url');
-      const entry = { value: Buffer.from([1]), expiresAt: until };
+      // The clock of who asks next may be behind ours (FL-051).
+      const entry = { value: Buffer.from([1]), expiresAt: until + clockTolerance };
       return (await store.addIfAbsent(wordPrefix + digest, entry)) !== null;
     },
   };
@@ -163,7 +166,7 @@ function fits({ provider, subject, sid }: SessionFilter): (session: SessionSumma
   return (session) =>
     (provider === undefined || session.provider === provider) &&
     (subject === undefined || session.subject === subject) &&
-    (sid === undefined || session.sid === sid);
+    (sid === undefined || session.sid === shownSid(sid));
 }
 
 /** The latest first. The cursor is the place of the last one that was told, so that one that ends moves nothing. */

@@ -103,6 +103,7 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     limits,
     clock,
     onRead: upkeep.changed,
+    onRegained: upkeep.storeIsBack,
     onBehind: upkeep.persist,
   });
   const looking = setInterval(following.look, lookEvery);
@@ -245,8 +246,11 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
       const provider = providers.get(name);
       if (provider === undefined) throw new Error(`no provider ${name}`);
       const live = await begin({ head, provider, signedIn, startedAt });
-      cache.add(live);
-      upkeep.changed(live);
+      // An operator, or one more sign-in than is allowed, may have ended it already: cached, it would live on here.
+      if (endings.find(live.key) === null) {
+        cache.add(live);
+        upkeep.changed(live);
+      }
       const cookie = sessionCookie(formatSessionCookie(live.cookie), null);
       return { session: live.answer.session, setCookies: [cookie] };
     },

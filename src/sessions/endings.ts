@@ -31,6 +31,8 @@ export interface EndingsDeps {
 
 /** Milliseconds; no call to a store takes so long. */
 const remembered = 60_000;
+/** Endings that are remembered: more than end while one call to a store is under way, some megabytes of memory. */
+const mostRemembered = 50_000;
 
 export function createEndings({ cache, holds, clock, emit }: EndingsDeps): Endings {
   const ended = new Map<string, { readonly reason: SessionEndReason; readonly at: number }>();
@@ -47,6 +49,7 @@ export function createEndings({ cache, holds, clock, emit }: EndingsDeps): Endin
   const end = (key: string, reason: SessionEndReason): boolean => {
     if (ended.has(key)) return false;
     ended.set(key, { reason, at: clock.monotonic() });
+    if (ended.size > mostRemembered) ended.delete(ended.keys().next().value as string);
     leave(key, reason);
     return true;
   };

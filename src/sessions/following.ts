@@ -44,6 +44,8 @@ export interface FollowingDeps {
   readonly clock: Clock;
   /** The record behind this session was read again. */
   readonly onRead: (live: LiveSession) => void;
+  /** Changes are told again. */
+  readonly onRegained: () => void;
   /** What the store holds should be written anew: it is behind, or sealed under an old key. */
   readonly onBehind: (live: LiveSession) => void;
 }
@@ -161,6 +163,7 @@ export function createFollowing(deps: FollowingDeps): Following {
     regained() {
       lost = false;
       turn();
+      deps.onRegained();
     },
   });
 

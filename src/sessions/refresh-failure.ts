@@ -4,7 +4,7 @@ import type { LiveSession } from './live-session.ts';
 
 /** Milliseconds after a failure in which the provider is left alone, unless it says itself how long. */
 const usual = 5000;
-export const longestBackOff = 300_000;
+const longestBackOff = 300_000;
 /** Milliseconds after a failure of the store, or of waiting for others: the provider was not asked. */
 const short = 1000;
 const withoutAsking: ReadonlySet<string | null> = new Set(['refresh-elsewhere', 'too-many-refreshes']);
@@ -18,6 +18,14 @@ export function toRefreshFailure(error: unknown): SallyportError {
 export function backOffOf({ code, detail, retryAfter }: SallyportError): number {
   if (code === 'ERR_STORE_UNAVAILABLE' || withoutAsking.has(detail)) return short;
   return retryAfter === null ? usual : Math.min(retryAfter * 1000, longestBackOff);
+}
+
+/**
+ * Milliseconds until the note that another process has left is looked for again. What it says is by its clock, which may
+ * be another one than ours (FL-051); looking costs a question to the store, and the provider nothing.
+ */
+export function waitElsewhere(left: number): number {
+  return Math.min(Math.max(left, short), usual);
 }
 
 /** The failure that another process has met and left word of. Its word comes out of the store: anything may be in it. */

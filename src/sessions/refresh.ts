@@ -13,9 +13,9 @@ import { hasTokensFromTheFuture, type LiveSession, letGo } from './live-session.
 import {
   backOffOf,
   failureElsewhere,
-  longestBackOff,
   refreshFailure,
   toRefreshFailure,
+  waitElsewhere,
 } from './refresh-failure.ts';
 import { awaitTurn, type Turn } from './refresh-turn.ts';
 import type { SessionWriter } from './session-writer.ts';
@@ -156,7 +156,8 @@ export function createRefresher(deps: RefresherDeps): Refresher {
       discard(live, tokens, used);
       return true;
     }
-    take(live, { ...outcome, tokens }, lock.fence);
+    // Greater than that of the tokens before, also when the clock that a store makes its versions of went back (FL-050).
+    take(live, { ...outcome, tokens }, Math.max(lock.fence, record.fence + 1));
     const durationMs = clock.monotonic() - started;
     emit('session.refreshed', { provider: provider.name, session: logId, durationMs });
     await write(live, tokens, used);
@@ -226,8 +227,7 @@ export function createRefresher(deps: RefresherDeps): Refresher {
   /** Another process has told of it; here it only counts. */
   const adoptFailure = (live: LiveSession, { note, until }: Extract<Turn, { kind: 'left' }>): void => {
     live.refreshError = failureElsewhere(note);
-    const wait = Math.min(Math.max(0, until - clock.now()), longestBackOff * 1.25);
-    live.refreshNotBefore = clock.monotonic() + wait;
+    live.refreshNotBefore = clock.monotonic() + waitElsewhere(until - clock.now());
   };
 
   const isSpent = (live: LiveSession, now: number): boolean => {

@@ -27,6 +27,7 @@ export interface SessionLabel {
 const formatVersion = 1;
 const digestBytes = 16;
 const longestName = 200;
+const longestSid = 256;
 /** What sealing adds: version, key id, nonce and tag. */
 const overhead = 37;
 
@@ -46,6 +47,11 @@ export function sealLabel(
     if (text.length + overhead <= largestLabel) return keyRing.seal('session-label', text);
   }
   return null;
+}
+
+/** A `sid` as labels and lists have it: the tags know all of it. */
+export function shownSid(sid: string): string {
+  return sid.slice(0, longestSid);
 }
 
 /** Null when it is not the label of the record under `key`, or does not open. Never throws. */
@@ -71,7 +77,7 @@ function fieldsOf(
   { name, userAgent }: Pick<SessionLabel, 'name' | 'userAgent'>,
 ): readonly unknown[] {
   const { provider, issuer, subject, sid, createdAt, lastSeenAt, address } = record;
-  const who = [provider, issuer, subject, sid, name];
+  const who = [provider, issuer, subject, sid === null ? null : shownSid(sid), name];
   return [formatVersion, key, digestOf(sealed), ...who, createdAt, lastSeenAt, address, userAgent];
 }
 

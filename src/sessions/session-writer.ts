@@ -107,7 +107,8 @@ function adopt(live: LiveSession, stored: StoredRecord, keyRing: KeyRing): Rerea
   live.saved = { version: stored.version, record };
   live.stale = opened.stale;
   live.lastSeenAt = Math.max(live.lastSeenAt, record.lastSeenAt);
-  if (!theirs || same) return 'same-tokens';
+  if (same) return 'same-tokens';
+  if (!theirs) return 'older';
   live.record = record;
   live.refreshError = null;
   return 'other-tokens';

@@ -4,6 +4,7 @@
  * looked at: whoever comes second sees the other.
  */
 import type { Clock } from '../core/clock.ts';
+import { SallyportError } from '../core/errors.ts';
 import type { Store } from '../stores/store.ts';
 
 export interface Tombstones {
@@ -23,6 +24,7 @@ export interface Tombstones {
 const prefix = 'x:';
 /** Clocks of nodes may differ by so much, in milliseconds. */
 const clockTolerance = 60_000;
+const attempts = 10;
 
 export function createTombstones(
   { store, clock }: { readonly store: Store; readonly clock: Clock },
@@ -36,14 +38,19 @@ export function createTombstones(
 
   return {
     async lay(tag, issuedAt) {
-      const earlier = await read(tag);
-      const now = clock.now();
-      // Two logouts may arrive in the other order; what either covers stays covered.
-      const note = {
-        issuedAt: Math.max(issuedAt, earlier?.issuedAt ?? 0),
-        receivedAt: Math.max(now, earlier?.receivedAt ?? 0),
-      };
-      await store.set(prefix + tag, { value: format(note), expiresAt: now + lifetime });
+      const key = prefix + tag;
+      for (let attempt = 0; attempt < attempts; attempt += 1) {
+        const found = await store.get(key);
+        const now = clock.now();
+        const note = later({ issuedAt, receivedAt: now }, found === null ? null : parse(found.value));
+        const entry = { value: format(note), expiresAt: now + lifetime };
+        const written =
+          found === null
+            ? await store.addIfAbsent(key, entry)
+            : await store.compareAndSwap(key, found.version, entry);
+        if (written !== null) return;
+      }
+      throw contended();
     },
 
     async covers(tags, { startedAt, issuedAt }) {
@@ -65,6 +72,21 @@ interface Tombstone {
 
 function format({ issuedAt, receivedAt }: Tombstone): Buffer {
   return Buffer.from(`${issuedAt} ${receivedAt}`, 'latin1');
+}
+
+/** Two logouts may arrive in the other order, or on two nodes at once; what either covers stays covered. */
+function later(note: Tombstone, earlier: Tombstone | null): Tombstone {
+  return {
+    issuedAt: Math.max(note.issuedAt, earlier?.issuedAt ?? 0),
+    receivedAt: Math.max(note.receivedAt, earlier?.receivedAt ?? 0),
+  };
+}
+
+function contended(): SallyportError {
+  return new SallyportError('ERR_STORE_UNAVAILABLE', 'too many logouts of one person at once', {
+    detail: 'contention',
+    retryAfter: 1,
+  });
 }
 
 /** What cannot be read covers everything: it is there because there was a logout. */

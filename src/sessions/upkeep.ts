@@ -27,6 +27,8 @@ export interface Upkeep {
   changed(live: LiveSession): void;
   /** Writes the session back, soon and in the background. */
   persist(live: LiveSession): void;
+  /** The store can be written again: what it could not take goes there now, before anybody uses an old refresh token. */
+  storeIsBack(): void;
   /** Ends a session that was idle here for too long, unless another process has seen it in use since. Never rejects. */
   expireIdle(live: LiveSession): Promise<void>;
   /** Ends a session that is over anyway, and removes its record if the store is there. */
@@ -179,6 +181,12 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
     touch,
     changed,
     persist,
+    storeIsBack() {
+      for (const live of unsaved) {
+        live.saveNotBefore = 0;
+        persist(live);
+      }
+    },
     expireIdle: (live) => track(expireIdle(live)),
     discard,
     attend(live, slide) {

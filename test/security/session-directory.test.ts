@@ -231,7 +231,7 @@ test('LO-020: one-time words and logouts fail closed while the store is down', a
   const unavailable = { code: 'ERR_STORE_UNAVAILABLE' };
   store.fail('addIfAbsent');
   await assert.rejects(directory.useOnce('jti', clock.now() + minute), unavailable);
-  for (const operation of ['get', 'set', 'tagged', 'deleteAll'] as const) {
+  for (const operation of ['get', 'addIfAbsent', 'tagged', 'deleteAll'] as const) {
     store.fail(operation);
     await assert.rejects(directory.endByProvider(logout, fromBack), unavailable, operation);
   }
