@@ -172,14 +172,14 @@ test('FL-062: sessions in cookies, tokens of two seconds and of any size, answer
   try {
     const crowd = await signInPeople(scene, 30);
     const load = startLoad(scene, crowd);
-    await sleep(soakTime({ full: 60_000, short: 8000 }));
+    await sleep(soakTime({ full: 60_000, short: 6000 }));
     await load.stop();
     const { served, left } = load.counts;
     context.diagnostic(`${served} answers, ${left} given up, ${provider.refreshes} refreshes`);
     assert.deepEqual(load.problems.slice(0, 5), [], `${load.problems.length} failed, ${served} did not`);
     await assertAllLive(scene, crowd);
     assert.equal(provider.reuses, 0);
-    assert.ok(provider.refreshes > 60 && left > 50);
+    assert.ok(provider.refreshes > 40 && left > 50);
     assertCleanOutput(nodes, [provider.clientSecret, ...crowd.map(({ jar }) => jar.header())]);
   } finally {
     await scene.close();
@@ -211,6 +211,27 @@ test('FL-043, SC-014: sessions in cookies: keys are rotated under load, one node
     await assertAllLive(scene, crowd);
     assert.equal(provider.reuses, 0);
     assertCleanOutput(nodes, [...file.keys, ...crowd.map(({ jar }) => jar.header())]);
+  } finally {
+    await scene.close();
+  }
+});
+
+test('FL-043: sessions in cookies: a key that seals on one node before the other knows it: the cookies stay, and work once it has come', async () => {
+  const scene = await prepare();
+  const { fleet, nodes, client, file } = scene;
+  const [first, second] = nodes;
+  const ask = (node: FleetNode, cookie: string) => client.ask(`${node.url}/x`, { cookie });
+  try {
+    await file.rotate();
+    await file.rotate('--promote');
+    await file.bring(first);
+    const cookie = await signInAtFleet(fleet, { login: 'early', via: [first.url, first.url] });
+    const refused = await ask(second, cookie);
+    assert.deepEqual([refused.status, refused.setCookies], [401, []]);
+    assert.equal((await ask(first, cookie)).status, 200);
+    await file.bring(second);
+    for (const node of nodes) assert.equal((await ask(node, cookie)).status, 200);
+    assertCleanOutput(nodes, [...file.keys, cookie]);
   } finally {
     await scene.close();
   }

@@ -27,7 +27,7 @@ test('FL-040, FL-042: rolling restarts of both nodes under load: no request fail
     publicUrl,
     session: { store: { redis: { url: redis.url } } },
     // Several times as long as the balancer takes to hear of it.
-    config: { listen: { timeouts: { notice: '500ms' } } },
+    config: { listen: { timeouts: { notice: '1s' } } },
   });
   const balancer = await startBalancer(publicUrl, fleet.nodes);
   const seed = await openSeed(fleet);

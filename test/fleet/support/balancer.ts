@@ -4,6 +4,7 @@
  */
 import { get } from 'node:http';
 import { createConnection, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FleetNode } from './fleet.ts';
 
 export interface Balancer {
@@ -53,17 +54,22 @@ export async function startBalancer(
       }),
     );
   };
+  let closed = false;
+  const watch = async (): Promise<void> => {
+    for (; !closed; await sleep(askEvery)) await look();
+  };
   await look();
-  const timer = setInterval(() => void look(), askEvery);
+  const watching = watch();
   const { hostname, port } = new URL(url);
   await new Promise<void>((resolve) => server.listen(Number(port), hostname, 1024, resolve));
   return {
     serves: ({ url: wanted }) =>
       backends.some((backend) => backend.ready && backend.url.href === new URL(wanted).href),
-    close() {
-      clearInterval(timer);
+    async close() {
+      closed = true;
+      await watching;
       for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => server.close(() => resolve()));
+      await new Promise((resolve) => server.close(resolve));
     },
   };
 }
