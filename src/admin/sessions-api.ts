@@ -26,6 +26,9 @@ const targetLimit = 4096;
 /** `id` or `logId` of a session. */
 const sessionPath = /^\/admin\/sessions\/([A-Za-z0-9_-]{1,64})$/;
 
+/** Milliseconds that the connection of whoever may ask is kept without a byte: to end very many sessions takes its time. */
+const patience = 40_000;
+
 const cannotList = 'sessions live in browsers here (`session.store: cookie`): nobody can list them';
 const cannotEnd =
   'sessions live in browsers here (`session.store: cookie`): to end them, configure `session.denyList`';
@@ -82,6 +85,7 @@ export function createSessionsApi(
     async answer(request) {
       const refusal = refuse(request);
       if (refusal !== null) return refusal;
+      request.socket.setTimeout(patience);
       try {
         return await route(request);
       } catch (error) {

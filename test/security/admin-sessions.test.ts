@@ -1,8 +1,9 @@
 /** `/admin/sessions`: who may ask, what may be asked, and what a slip or a stranger's page cannot do. */
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { request as requestTls } from 'node:https';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import type { AdminConfig } from '../../src/admin/admin-config.ts';
@@ -345,6 +346,22 @@ test('a store that fails is a 503 that says when to come back', async (t) => {
     assert.equal(answer.headers.get('retry-after'), '2');
     assert.deepEqual(answer.body, { error: 'the session store does not answer' });
   }
+});
+
+test('whoever may end sessions is waited for longer than a stranger, as very many take their time', async (t) => {
+  const patience: number[] = [];
+  const sockets = new Set<Socket>();
+  const note = (message: unknown) => sockets.add((message as { socket: Socket }).socket);
+  subscribe('http.server.request.start', note);
+  t.after(() => unsubscribe('http.server.request.start', note));
+  const directory = createFakeDirectory({ sessions });
+  const end: FakeDirectory['end'] = async () => {
+    for (const socket of sockets) patience.push(socket.timeout ?? 0);
+    return 1;
+  };
+  const { ask } = await start(t, { ...directory, end });
+  await ask('/admin/sessions?sub=bob', { method: 'DELETE' });
+  assert.ok(patience.length > 0 && patience.every((milliseconds) => milliseconds > 30_000), `${patience}`);
 });
 
 test('a bug is a 500 without a word of why', async (t) => {
