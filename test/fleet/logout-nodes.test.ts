@@ -268,7 +268,7 @@ for (const { what: where, session, prefix, ended } of settings)
       for (const url of [nodes.first, nodes.second, nodes.first]) {
         assert.equal(await nodes.statusAt(url, cookie), 401);
       }
-      const left = await redis.cli('keys', `${prefix}r:*`);
+      const left = await redis.cli('keys', `${prefix}l:*`);
       assert.equal(left, '', 'no lock is left');
     });
 
