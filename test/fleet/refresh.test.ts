@@ -187,7 +187,7 @@ async function assertAllLive({ fleet, client, cookies }: Omit<Soak, 'duration'>)
 test('FL-062: 50 sessions with tokens of two seconds, requests given up at random, a certified provider: no session is lost', async (context) => {
   const { provider, fleet, secrets } = await startRealFleet();
   const client = createFleetClient(fleet.host, 40);
-  const duration = soakTime({ full: 120_000, short: 12_000 });
+  const duration = soakTime({ full: 120_000, short: 10_000 });
   try {
     const cookies = await signInMany(fleet, client, 50);
     const calls = provider.stats().token;
@@ -216,7 +216,7 @@ test('FL-062: the same at a slow provider that counts: no refresh token comes tw
   const fleet = await startFleet({ provider, session: session() });
   const client = createFleetClient(fleet.host, 40);
   const seed = await openSeed(fleet);
-  const duration = soakTime({ full: 60_000, short: 8000 });
+  const duration = soakTime({ full: 60_000, short: 6000 });
   try {
     const people = Array.from({ length: 50 }, (_, index) =>
       provider.signIn(`person-${index}`, { lifetime: 1 }),
