@@ -5,9 +5,8 @@ import { endOfPrefix } from './sqlite-statements.ts';
 import type { SqliteParts } from './sqlite-store.ts';
 import type { Listed, Page } from './store.ts';
 
-/** Records in one go: some milliseconds. */
+/** Records in one go: some milliseconds, also where each of them is on a page of the file that was not read lately. */
 const stretch = 250;
-const largestPage = 1000;
 
 export function createSqliteMany({ statements, attempt, clock, atomically }: SqliteParts) {
   const deleteSome = (keys: readonly string[]): MaybePromise<number> => {
@@ -43,6 +42,15 @@ export function createSqliteMany({ statements, attempt, clock, atomically }: Sql
     return all;
   };
 
+  const pageAt = (prefix: string, cursor: string | null, size: number): MaybePromise<Page> =>
+    attempt(() => {
+      // A cursor of somewhere else would list what does not begin with `prefix`.
+      const goesOn = cursor?.startsWith(prefix) === true;
+      const statement = goesOn ? statements.listAfter : statements.listFrom;
+      const records = listed(statement.all(goesOn ? cursor : prefix, endOfPrefix(prefix), clock.now(), size));
+      return { records, cursor: records.length < size ? null : (records.at(-1)?.key ?? null) };
+    });
+
   return {
     deleteAll: (keys: readonly string[]) => (keys.length <= stretch ? deleteSome(keys) : deleteMany(keys)),
     tagged(tag: string): MaybePromise<readonly Listed[]> {
@@ -50,16 +58,12 @@ export function createSqliteMany({ statements, attempt, clock, atomically }: Sql
       if (first instanceof Promise) return first.then((records) => taggedRest(tag, records));
       return first.length < stretch ? first : taggedRest(tag, first);
     },
-    list: (prefix: string, cursor: string | null, limit: number): MaybePromise<Page> =>
-      attempt(() => {
-        const size = Math.min(Math.max(1, Math.floor(limit)), largestPage);
-        // A cursor of somewhere else would list what does not begin with `prefix`.
-        const goesOn = cursor?.startsWith(prefix) === true;
-        const statement = goesOn ? statements.listAfter : statements.listFrom;
-        const rows = statement.all(goesOn ? cursor : prefix, endOfPrefix(prefix), clock.now(), size);
-        const records = listed(rows);
-        return { records, cursor: records.length < size ? null : (records.at(-1)?.key ?? null) };
-      }),
+    async list(prefix: string, cursor: string | null, limit: number): Promise<Page> {
+      const page = await pageAt(prefix, cursor, Math.min(Math.max(1, Math.floor(limit)), stretch));
+      // Who goes through a million records comes back at once.
+      await pause();
+      return page;
+    },
   };
 }
 
