@@ -564,7 +564,8 @@ test('FL-042: cookies of a newer release are no session here, and stay for the n
   const ring = createKeyRing([randomBytes(32)]);
   const json = Buffer.from('{"v":2}');
   const plain = Buffer.concat([Buffer.from([0, 0, 0, json.length]), json]);
-  const sealed = ring.seal('session-cookie', brotliCompressSync(plain), Buffer.from('abcdefghijk.1'));
+  const encoded = Buffer.concat([Buffer.alloc(2), brotliCompressSync(plain)]);
+  const sealed = ring.seal('session-cookie', encoded, Buffer.from('abcdefghijk.1'));
   const newer = createBrowser([[first, `abcdefghijk.1.${sealed.toString('base64url')}`]]);
   const older = createCookieFixture({ keyRing: ring });
   assert.equal(await older.verdict(newer), 'newer');

@@ -243,11 +243,17 @@ test('a login cookie is not read as a session, and a session not as a login', ()
   assert.equal(openSession(sealed.toString('base64url'), cut, keyRing).kind, 'opened');
 });
 
-const wrap = (value: unknown, bytes = '') => {
+/** What stays out of the compression is in front, with its length. */
+const compress = (plain: Uint8Array, apart = '') => {
+  const head = Buffer.alloc(2);
+  head.writeUInt16BE(apart.length);
+  return Buffer.concat([head, Buffer.from(apart), brotliCompressSync(plain)]);
+};
+const wrap = (value: unknown, bytes = '', apart = '') => {
   const json = Buffer.from(JSON.stringify(value));
   const head = Buffer.alloc(4);
   head.writeUInt32BE(json.length);
-  return brotliCompressSync(Buffer.concat([head, json, Buffer.from(bytes)]));
+  return compress(Buffer.concat([head, json, Buffer.from(bytes)]), apart);
 };
 const { record, ...names } = sessionOf('x');
 const { tokens: allTokens, ...members } = record;
@@ -260,14 +266,18 @@ for (const [what, encoded, expected] of [
   ['of an older format', wrap({ ...good, v: 0 }), 'malformed'],
   ['without a format', wrap({ ...good, v: undefined }), 'malformed'],
   ['that is no object', wrap([good]), 'malformed'],
-  ['that is no JSON', brotliCompressSync(Buffer.from([0, 0, 0, 1, 123])), 'malformed'],
+  ['that is no JSON', compress(Buffer.from([0, 0, 0, 1, 123])), 'malformed'],
   ['that is not compressed', Buffer.from(JSON.stringify(good)), 'malformed'],
   ['that is empty', Buffer.alloc(0), 'malformed'],
   ['that is cut off', wrap(good).subarray(0, 40), 'malformed'],
-  ['that lies about its length', brotliCompressSync(Buffer.from([255, 255, 255, 255, 123])), 'malformed'],
-  ['that is a bomb', brotliCompressSync(Buffer.alloc(50_000_000)), 'malformed'],
+  ['that lies about its length', compress(Buffer.from([255, 255, 255, 255, 123])), 'malformed'],
+  ['that is a bomb', compress(Buffer.alloc(50_000_000)), 'malformed'],
   ['that is longer than any session', wrap({ ...good, more: ' '.repeat(300_000) }), 'malformed'],
   ['with bytes behind it', wrap(good, 'x'), 'malformed'],
+  ["with bytes apart that are nobody's", wrap(good, '', 'x'), 'malformed'],
+  ['with a token apart', wrap({ ...good, parts: [['id'], ['access'], -7] }, '', 'refresh'), 'opened'],
+  ['with less apart than it says', Buffer.from([1, 0, 120]), 'malformed'],
+  ['of one byte', Buffer.from([0]), 'malformed'],
   ['with an id that is none', wrap({ ...good, names: { ...names, id: '../x' } }), 'malformed'],
   ['with a turn that is none', wrap({ ...good, names: { ...names, turn: -1 } }), 'malformed'],
   ['with a time that is a text', wrap({ ...good, names: { ...names, startedAt: '1' } }), 'malformed'],
@@ -282,5 +292,25 @@ for (const [what, encoded, expected] of [
   test(`SC-016, SC-052, FL-042: what is sealed ${what} is ${expected}, and nothing throws`, () => {
     const decoded = decodeSession(encoded);
     assert.equal(typeof decoded === 'string' ? decoded : 'opened', expected);
+  });
+}
+
+/** CRIME, BREACH: whoever sees how long cookies are, and chooses a claim, must not learn a token letter by letter. */
+for (const [what, refreshToken] of [
+  ['base64url', noise(150)],
+  ['words with a dot', `v1.${noise(150)}`],
+  ['other letters', noise(150).replaceAll('A', '/')],
+] as const) {
+  test(`the length of a session does not tell whether a claim holds its refresh token, which is ${what}`, () => {
+    const lengthWith = (nickname: string) => {
+      const session = sessionOf('a.b.c');
+      const { record } = session;
+      const tokens = { ...record.tokens, refreshToken };
+      return encodeSession({ ...session, record: { ...record, claims: { nickname }, tokens } }).length;
+    };
+    const other =
+      what === 'other letters' ? noise(150).replaceAll('A', '/') : noise(refreshToken.length * 0.75);
+    const guess = lengthWith(refreshToken.slice(0, 190));
+    assert.ok(Math.abs(guess - lengthWith(other.slice(0, 190))) < 24);
   });
 }

@@ -1,13 +1,13 @@
 /**
- * A session as it lies in cookies: JSON with its tokens packed behind it, compressed, sealed under `rings.cookies` and
- * under the name and the count of the writing, as base64url. Opened bytes are ours, and are checked member by member
+ * A session as it lies in cookies: JSON with its tokens packed behind it, compressed but for what has to stay apart,
+ * sealed under `rings.cookies` and under the name and the count of the writing, as base64url. Opened bytes are ours, and are checked member by member
  * all the same: they may be of another release (SC-052, FL-042).
  */
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 import type { KeyRing } from '../../keys/key-ring.ts';
 import { readMembers, type SessionRecord } from '../session-record.ts';
 import type { Cut } from './pieces.ts';
-import { packTokens, unpackTokens } from './token-packing.ts';
+import { type PackedTokens, packTokens, unpackTokens } from './token-packing.ts';
 
 /** Everything that is known of a session: there is nothing but the cookies. */
 export interface SealedSession {
@@ -39,6 +39,7 @@ const formatVersion = 1;
 /** What a cookie may grow to when it is opened: far more than fits into one, and no bomb. */
 const largestPlain = 256 * 1024;
 const lengthBytes = 4;
+const apartLengthBytes = 2;
 const brotli = {
   params: {
     [constants.BROTLI_PARAM_QUALITY]: 5,
@@ -63,7 +64,15 @@ export function encodeSession(session: SealedSession): Buffer {
   const json = Buffer.from(text, 'utf8');
   const head = Buffer.alloc(lengthBytes);
   head.writeUInt32BE(json.length);
-  return brotliCompressSync(Buffer.concat([head, json, packed.bytes]), brotli);
+  const compressed = brotliCompressSync(Buffer.concat([head, json, packed.bytes]), brotli);
+  return Buffer.concat([apartLength(packed.apart), packed.apart, compressed]);
+}
+
+/** Of what is far too long for any cookie it is not the length: nobody opens it, as it does not fit. */
+function apartLength({ length }: Buffer): Buffer {
+  const head = Buffer.alloc(apartLengthBytes);
+  head.writeUInt16BE(Math.min(length, 0xffff));
+  return head;
 }
 
 /** Characters of the text that `sealSession` makes of these bytes: what the key ring adds is always the same. */
@@ -93,13 +102,17 @@ export function openSession(content: string, cut: Cut, keyRing: KeyRing): Opened
 
 /** The session that `encodeSession` made these bytes of, or why there is none. Never throws. */
 export function decodeSession(encoded: Uint8Array): SealedSession | 'newer' | 'malformed' {
-  const plain = decompress(encoded);
+  const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+  if (bytes.length < apartLengthBytes) return 'malformed';
+  const compressedAt = apartLengthBytes + bytes.readUInt16BE();
+  const apart = bytes.subarray(apartLengthBytes, compressedAt);
+  const plain = decompress(bytes.subarray(compressedAt));
   if (plain === null || plain.length < lengthBytes) return 'malformed';
   const bytesAt = lengthBytes + plain.readUInt32BE();
   const value = parseJson(plain.toString('utf8', lengthBytes, bytesAt));
   if (!isObject(value)) return 'malformed';
   if (typeof value.v === 'number' && value.v > formatVersion) return 'newer';
-  return readSession(value, plain.subarray(bytesAt)) ?? 'malformed';
+  return readSession(value, { bytes: plain.subarray(bytesAt), apart }) ?? 'malformed';
 }
 
 function saltOf({ write, count }: Cut): Buffer {
@@ -114,8 +127,11 @@ function decompress(encoded: Uint8Array): Buffer | null {
   }
 }
 
-function readSession(value: Readonly<Record<string, unknown>>, bytes: Buffer): SealedSession | null {
-  const tokens = unpackTokens(value.parts, bytes);
+function readSession(
+  value: Readonly<Record<string, unknown>>,
+  { bytes, apart }: Pick<PackedTokens, 'bytes' | 'apart'>,
+): SealedSession | null {
+  const tokens = unpackTokens(value.parts, bytes, apart);
   if (tokens === null || tokens.length < 2 || tokens.length > 3) return null;
   if (value.v !== formatVersion || !isObject(value.names) || !isObject(value.record)) return null;
   if (!isObject(value.tokens)) return null;

@@ -5,12 +5,14 @@ import fc from 'fast-check';
 import { packTokens, unpackTokens } from '../../../../src/sessions/in-cookies/token-packing.ts';
 
 const overAndBack = (tokens: readonly string[]) => {
-  const { parts, bytes } = packTokens(tokens);
-  return unpackTokens(JSON.parse(JSON.stringify(parts)), bytes);
+  const { parts, bytes, apart } = packTokens(tokens);
+  return unpackTokens(JSON.parse(JSON.stringify(parts)), bytes, apart);
 };
 
 for (const [what, token] of [
   ['a JWT', 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl'],
+  ['a word of base64url', 'abcdEFGH0123_-45'],
+  ['a word with two dots less than a JWT', 'v1.abcdEFGH0123'],
   ['a JWE', 'a2V5.ZW5j.aXY.dGV4dA.dGFn'],
   ['base64 with padding', 'YWJj+/==.YQ=='],
   ['base64url whose last character has loose bits', 'YR.YS'],
@@ -49,8 +51,18 @@ for (const [what, parts] of [
   ['a fraction', [[1.5]]],
   ['more than there is', [[1e9]]],
   ['less than there is', [[1]]],
+  ['more apart than there is', [[3], 1]],
+  ['no length apart', [[3], 0]],
+  ['a fraction apart', [[3], -1.5]],
 ] as const) {
   test(`${what} is not unpacked`, () => {
     assert.equal(unpackTokens(parts, Buffer.from('abc')), null);
   });
 }
+
+test('what is no JWT stays out of what is compressed', () => {
+  const jwt = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl';
+  const { parts, bytes, apart } = packTokens([jwt, 'c2VjcmV0', 'v1.sëcret']);
+  assert.equal(apart.toString(), 'secretv1.sëcret');
+  assert.ok(!`${JSON.stringify(parts)}${bytes}`.includes('secret'));
+});
