@@ -37,6 +37,7 @@ export function programVersions(): Readonly<Record<string, string>> {
     apache: first('/usr/sbin/apache2', ['-v'], /Apache\/([\d.]+)/),
     mod_auth_openidc: first('dpkg-query', ['-W', 'libapache2-mod-auth-openidc'], /\t(\S+)/),
     wrk: first('dpkg-query', ['-W', 'wrk'], /\t(\S+)/),
+    redis: first('/usr/bin/redis-server', ['--version'], / v=([\d.]+)/),
     node: process.versions.node,
   };
 }

@@ -11,29 +11,27 @@ import { startSallyport } from './candidates/sallyport.ts';
 import { renderChart } from './chart.ts';
 import { compare, compareMemory, type Pace } from './compare.ts';
 import { ensurePrograms, programVersions } from './debian.ts';
-import { type Figure, isMet } from './figure.ts';
-import { routesFigure, sessionsFigure } from './figures/flatness.ts';
-import { memoryFigures } from './figures/memory.ts';
+import { isMet } from './figure.ts';
 import { ratioFigures } from './figures/ratios.ts';
-import { startFigure } from './figures/start.ts';
+import type { Four } from './figures/store-costs.ts';
+import { type FigureOutcome, figureNames, measureFigures } from './measure-figures.ts';
 import { freePort } from './processes.ts';
 import { candidateNames, describeMachine, formatReport, type Report } from './report.ts';
 import { scenarios } from './scenarios.ts';
 import { startUpstream } from './upstream.ts';
 
-const figureNames = ['memory', 'sessions', 'routes', 'start'] as const;
 const parts: readonly string[] = [...scenarios.map((scenario) => scenario.name), ...figureNames];
 
 const help = `npm run bench -- [options]
 
-  --quick                 short rounds: a look, not a result (about 90 s)
+  --quick                 short rounds: a look, not a result (about 2 minutes)
   --only <name>           a part alone, may be repeated: ${parts.join(', ')}
   --candidate <name>      a proxy alone, may be repeated: ${candidateNames.join(', ')}
   --no-build              measures dist/ as it is
   --help                  this text
 
-A full run takes about 8 minutes. It prints a table; a run with neither --quick nor --only nor --candidate
-also writes bench/results/latest.json and docs/assets/bench.svg.
+A full run takes about 15 minutes and, for a while, 4 GB of memory and 3 GB of disk. It prints a table; a run with
+neither --quick nor --only nor --candidate also writes bench/results/latest.json and docs/assets/bench.svg.
 `;
 
 const root = join(import.meta.dirname, '..');
@@ -75,7 +73,7 @@ async function run(plan: Plan, running: AsyncDisposableStack): Promise<Report> {
   const provider = await startProvider({
     port: 0,
     dataDir: join(directory, 'provider'),
-    clients: Object.values(clients).map((client) => ({
+    clients: [clients.apache, clients.gate, ...clients.figures].map((client) => ({
       clientId: client.clientId,
       clientSecret: client.clientSecret,
       redirectUris: ['/oidc/callback', '/.auth/callback'].map(
@@ -91,7 +89,17 @@ async function run(plan: Plan, running: AsyncDisposableStack): Promise<Report> {
   const wanted = scenarios.filter(({ name }) => plan.only.length === 0 || plan.only.includes(name));
   const results = await compare(candidates, wanted, pace);
   const memory = compareMemory(candidates);
-  const figures = await measureFigures(plan, candidates, surroundings, clients);
+  const gate = candidates.find((candidate) => candidate.name === 'sallyport');
+  const { figures, sizes }: FigureOutcome =
+    gate === undefined
+      ? { figures: [], sizes: [] }
+      : await measureFigures({
+          surroundings,
+          clients: clients.figures,
+          gate,
+          quick: plan.quick,
+          wants: (name) => plan.only.length === 0 || plan.only.includes(name),
+        });
   return {
     date: new Date().toISOString(),
     machine,
@@ -101,10 +109,15 @@ async function run(plan: Plan, running: AsyncDisposableStack): Promise<Report> {
     results,
     memory,
     figures: [...ratioFigures(results), ...figures],
+    sizes,
   };
 }
 
-type Clients = Readonly<Record<'apache' | 'gate' | 'base' | 'other' | 'start', BenchClient>>;
+interface Clients {
+  readonly apache: BenchClient;
+  readonly gate: BenchClient;
+  readonly figures: Four<BenchClient>;
+}
 
 async function makeClients(): Promise<Clients> {
   const client = async (name: string): Promise<BenchClient> => ({
@@ -115,9 +128,7 @@ async function makeClients(): Promise<Clients> {
   return {
     apache: await client('apache'),
     gate: await client('gate'),
-    base: await client('base'),
-    other: await client('other'),
-    start: await client('start'),
+    figures: [await client('one'), await client('two'), await client('three'), await client('four')],
   };
 }
 
@@ -139,29 +150,6 @@ async function startCandidates(
     candidates.push(candidate);
   }
   return candidates;
-}
-
-async function measureFigures(
-  plan: Plan,
-  candidates: readonly Candidate[],
-  surroundings: Surroundings,
-  clients: Clients,
-): Promise<readonly Figure[]> {
-  const wants = (name: (typeof figureNames)[number]) => plan.only.length === 0 || plan.only.includes(name);
-  const gate = candidates.find((candidate) => candidate.name === 'sallyport');
-  if (gate === undefined) return [];
-  const pace: Pace = {
-    rounds: plan.quick ? 4 : 10,
-    seconds: plan.quick ? 1 : 2,
-    directory: surroundings.directory,
-  };
-  const figures: Figure[] = [];
-  process.stderr.write('figures …\n');
-  if (wants('memory')) figures.push(...(await memoryFigures(gate)));
-  if (wants('sessions')) figures.push(await sessionsFigure(surroundings, clients, pace));
-  if (wants('routes')) figures.push(await routesFigure(surroundings, clients, pace));
-  if (wants('start')) figures.push(await startFigure(surroundings, clients.start, plan.quick ? 3 : 7));
-  return figures;
 }
 
 function build(): void {

@@ -3,6 +3,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import type { CandidateName } from './candidate.ts';
 import type { Results } from './compare.ts';
 import { type Figure, isMet } from './figure.ts';
+import type { StoreSize } from './fill/sessions.ts';
 import type { Memory } from './processes.ts';
 import { scenarios } from './scenarios.ts';
 
@@ -17,6 +18,7 @@ export interface Report {
   /** Bytes, after the load. */
   readonly memory: Partial<Record<CandidateName, Memory>>;
   readonly figures: readonly Figure[];
+  readonly sizes: readonly StoreSize[];
 }
 
 export interface Machine {
@@ -47,9 +49,8 @@ ${Object.entries(versions)
   .join(', ')}
 ${report.rounds} rounds of ${report.secondsPerRound} s each, in turns; medians. Access logs off for all.
 nginx: one worker. Apache: event MPM, one process of 64 threads. The gate: one process.`;
-  return [head, comparisonTable(report.results), memoryTable(report), figureTable(report.figures)]
-    .filter((part) => part !== '')
-    .join('\n\n');
+  const tables = [comparisonTable(report.results), memoryTable(report), figureTable(report.figures)];
+  return [head, ...tables, sizeTable(report.sizes)].filter((part) => part !== '').join('\n\n');
 }
 
 function comparisonTable(results: Results): string {
@@ -91,13 +92,26 @@ function figureTable(figures: readonly Figure[]): string {
   if (figures.length === 0) return '';
   const number = (value: number, unit: string) => `${value.toFixed(unit === '×' ? 2 : 1)}${unit}`;
   return table(
-    ['figure', 'measured', 'at most', '', ''],
+    ['figure', 'measured', 'limit', '', ''],
     figures.map((figure) => [
       figure.name,
       number(figure.measured, figure.unit),
-      number(figure.limit, figure.unit),
+      `${figure.bound === 'at least' ? '≥' : '≤'} ${number(figure.limit, figure.unit)}`,
       isMet(figure) ? 'met' : 'NOT MET',
       figure.detail,
+    ]),
+  );
+}
+
+function sizeTable(sizes: readonly StoreSize[]): string {
+  if (sizes.length === 0) return '';
+  return table(
+    ['stored sessions', 'number', 'bytes each', 'of them record'],
+    sizes.map(({ store, sessions, bytesPerSession, recordBytes }) => [
+      store,
+      `${sessions}`,
+      bytesPerSession.toFixed(0),
+      `${recordBytes}`,
     ]),
   );
 }
@@ -107,7 +121,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   const isNumber = head.map((_, column) =>
-    rows.every((row) => /^[\d.,–\s×%MBms-]*$/.test(row[column] ?? '')),
+    rows.every((row) => /^[\d.,–\s×%MBms≤≥-]*$/.test(row[column] ?? '')),
   );
   return all
     .map((row) =>

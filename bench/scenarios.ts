@@ -13,15 +13,17 @@ export interface Scenario {
   readonly signedIn: boolean;
 }
 
+export const smallGet: Scenario = {
+  name: 'get',
+  title: 'small GET, signed in',
+  path: '/api/small',
+  connections: 32,
+  bodyBytes: 0,
+  signedIn: true,
+};
+
 export const scenarios: readonly Scenario[] = [
-  {
-    name: 'get',
-    title: 'small GET, signed in',
-    path: '/api/small',
-    connections: 32,
-    bodyBytes: 0,
-    signedIn: true,
-  },
+  smallGet,
   {
     name: 'download',
     title: '1 MB download, signed in',

@@ -1,4 +1,5 @@
 /** The gate, as built: `node dist/cli/main.js serve`. */
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchClient, Candidate, Surroundings } from '../candidate.ts';
@@ -9,18 +10,24 @@ import { signIn } from '../sign-in.ts';
 export interface GateOptions {
   /** Folder below the run's directory. */
   readonly home: string;
-  /** Routes beyond those of the scenarios, none of which matches. */
-  readonly extraRoutes: number;
-  /** A cookie of an earlier start on the same data, or null to sign in. */
-  readonly cookie: string | null;
+  /** Routes beyond those of the scenarios, none of which matches; 0 when absent. */
+  readonly extraRoutes?: number;
+  /** `sqlite` when absent. */
+  readonly store?: 'sqlite' | { readonly redis: { readonly url: string } };
+  /** Processes; 1 when absent. */
+  readonly workers?: number;
+  readonly environment?: Readonly<Record<string, string>>;
 }
+
+/** Whoever shares a Redis shares keys; with a file of its own a gate makes its own. */
+const sharedKey = randomBytes(32).toString('base64');
 
 export const gateProgram = join(import.meta.dirname, '../../dist/cli/main.js');
 
 export async function startSallyport(
   surroundings: Surroundings,
   client: BenchClient,
-  options: GateOptions = { home: 'sallyport', extraRoutes: 0, cookie: null },
+  options: GateOptions = { home: 'sallyport' },
 ): Promise<Candidate> {
   if (!existsSync(gateProgram)) throw new Error('there is no dist/: run `npm run build` first');
   const file = writeGateConfig(surroundings, client, options);
@@ -29,13 +36,14 @@ export async function startSallyport(
     args: [gateProgram, 'serve', '--config', file],
     log: join(surroundings.directory, options.home, 'output.log'),
     port: client.port,
+    ...(options.environment === undefined ? {} : { environment: options.environment }),
   });
   const url = `http://localhost:${client.port}`;
   try {
     return {
       name: 'sallyport',
       url,
-      cookie: options.cookie ?? (await signIn(`${url}/`, 'alice')),
+      cookie: await signIn(`${url}/`, 'alice'),
       ...running,
     };
   } catch (error) {
@@ -60,7 +68,7 @@ export function writeGateConfig(
 function configuration(
   { issuer, upstream }: Surroundings,
   client: BenchClient,
-  { extraRoutes }: GateOptions,
+  { extraRoutes = 0, store = 'sqlite', workers = 1 }: GateOptions,
 ) {
   const signedIn = {
     access: 'signed-in',
@@ -73,8 +81,14 @@ function configuration(
     // As many requests on a connection as nginx and Apache take here.
     listen: { address: `127.0.0.1:${client.port}`, limits: { requestsPerConnection: 100_000_000 } },
     dataDir: './data',
+    workers,
     providers: { main: { issuer, clientId: client.clientId, clientSecret: client.clientSecret } },
-    session: { store: 'sqlite', idleTimeout: '1h', absoluteTimeout: '12h' },
+    session: {
+      store,
+      ...(store === 'sqlite' ? {} : { keys: [sharedKey] }),
+      idleTimeout: '1h',
+      absoluteTimeout: '12h',
+    },
     // Off for nginx and Apache as well.
     log: { access: false, format: 'json' },
     clusters: {

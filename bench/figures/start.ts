@@ -13,7 +13,7 @@ export async function startFigure(
   client: BenchClient,
   times: number,
 ): Promise<Figure> {
-  const file = writeGateConfig(surroundings, client, { home: 'start', extraRoutes: 0, cookie: null });
+  const file = writeGateConfig(surroundings, client, { home: 'start' });
   // The first start warms the file cache and makes the keys.
   await startOnce(file, client.port);
   const durations: number[] = [];
