@@ -236,3 +236,8 @@ test('an answer cannot break out of its place in the file', async () => {
   assert.equal(config.providers.main?.clientId, 'x" }\nroutes: [] # {');
   assert.equal(config.routes.length, 1);
 });
+
+test('a reader that stops early is no error to tell of', async () => {
+  const launcher = ['sh', '-c', '"$@" | head -c 1', 'sh'];
+  assert.deepEqual(await runCli(['schema'], { cwd: folder(), launcher }), { code: 0, out: '{', err: '' });
+});
