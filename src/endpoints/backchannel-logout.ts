@@ -89,6 +89,9 @@ async function verify({ providers }: EndpointContext, token: string): Promise<Ve
   throw failure;
 }
 
+/** Milliseconds by which the clocks of nodes may differ: what one still accepts, no other has forgotten (FL-051). */
+const clockTolerance = 60_000;
+
 /** False when this very logout has been carried out before. */
 function endSessions(
   { sessions: { directory } }: EndpointContext,
@@ -97,7 +100,7 @@ function endSessions(
   const { subject, sid, issuedAt } = token;
   return tryOnce(
     directory,
-    { provider: provider.name, tokenId: token.tokenId, until: token.expiresAt * 1000 },
+    { provider: provider.name, tokenId: token.tokenId, until: token.expiresAt * 1000 + clockTolerance },
     () => directory.endByProvider({ provider: provider.name, subject, sid, issuedAt }, 'backchannel-logout'),
   );
 }
