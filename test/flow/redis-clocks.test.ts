@@ -98,6 +98,25 @@ test('entries of a tag whose records have gone are taken out after a while, neve
   await until('the tag is gone', async () => (await redis.cli('exists', 'sallyport:i:brief')) === '0', 3000);
 });
 
+test('somebody who signs in and out thousands of times leaves no pile of entries behind', async (context) => {
+  const redis = await server(context);
+  let ahead = 0;
+  const clock: Clock = { now: systemClock.now, monotonic: () => systemClock.monotonic() + ahead };
+  const { store } = openRedisStore(context, { url: redis.url }, clock);
+  const tags = () => ({ names: ['tag'], until: Date.now() + 600_000 });
+  const kept = Array.from({ length: 30 }, (_, i) => `s:kept${i}`);
+  for (const key of kept) await store.set(key, entry('x'), tags());
+  for (let round = 0; round < 20; round += 1) {
+    const keys = Array.from({ length: 100 }, (_, i) => `s:${round}.${i}`);
+    await Promise.all(keys.map((key) => store.set(key, entry('x'), tags())));
+    await store.deleteAll(keys);
+    ahead += 11_000;
+    await store.sweep(100);
+  }
+  assert.ok(Number(await redis.cli('zcard', 'sallyport:i:tag')) < 600, 'of 2030 that were made');
+  assert.deepEqual((await store.tagged('tag')).map(({ key }) => key).sort(), kept.toSorted());
+});
+
 test('a watch of one prefix hears records only, not their tags', async (context) => {
   const { url } = await server(context);
   const { store } = openRedisStore(context, { url });

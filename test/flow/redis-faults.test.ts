@@ -280,3 +280,17 @@ test('FL-008: what somebody else wrote under a key is no record of ours, and can
   assert.ok((await store.set('s:list', entry('x'))) > 0);
   assert.equal(await textOf(store, 's:list'), 'x');
 });
+
+test('FL-008: of a record of 10 MB no more than a megabyte is fetched, and the others are served meanwhile', async (context) => {
+  const redis = await server(context);
+  const { store } = openRedisStore(context, { url: redis.url });
+  await store.set('s:large', { ...entry(''), value: Buffer.alloc(10 << 20, 1) });
+  await store.set('s:a', entry('a'));
+  const sent = async () => Number(/total_net_output_bytes:(\d+)/.exec(await redis.cli('info', 'stats'))?.[1]);
+  const before = await sent();
+  const found = await store.get('s:large');
+  assert.ok((await sent()) - before < 2 << 20);
+  assert.ok((found?.value.length ?? 0) > 1 << 20, 'too long for any session');
+  assert.equal(await textOf(store, 's:a'), 'a');
+  assert.equal(await store.delete('s:large', found?.version), true);
+});

@@ -15,7 +15,7 @@ export function redisAcl(name: string, password: string, prefix: string): readon
     'evalsha',
     'eval',
   ];
-  const sets = ['zadd', 'zrange', 'zrem', 'zremrangebyscore', 'pttl', 'pexpire'];
+  const sets = ['zadd', 'zcard', 'zrange', 'zrem', 'zremrangebyscore', 'pttl', 'pexpire'];
   const connection = [
     'script|load',
     'client|tracking',

@@ -2,8 +2,8 @@
 import type { RandomBytes } from '../../core/clock.ts';
 
 const first = 50;
-/** So that a server that is back is found well within five seconds. */
-const longest = 2000;
+/** So that a server that is back is found soon, before others go on without what this process has to write (`locks.ts`). */
+const longest = 1000;
 
 /** Milliseconds before try number `attempt`, counted from 1: between half of the step and the step. */
 export function backoff(attempt: number, random: RandomBytes): number {

@@ -46,7 +46,8 @@ const byReply: Readonly<Record<string, Translation>> = {
   LOADING: loading,
   MASTERDOWN: loading,
   BUSY: { detail: 'busy', message: 'runs a script of somebody else that does not end' },
-  OOM: { detail: 'full', message: 'is full: raise `maxmemory` of Redis, or let it evict what has an expiry' },
+  // No word of eviction: with the tags it would take away what logouts find sessions by.
+  OOM: { detail: 'full', message: 'is full: raise `maxmemory` of Redis' },
   MISCONF: { detail: 'disk', message: 'cannot write to its disk' },
   NOREPLICAS: { detail: 'no-replicas', message: 'has too few replicas to accept writes' },
   CLUSTERDOWN: moving,

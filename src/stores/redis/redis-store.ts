@@ -2,12 +2,12 @@
 import { type Clock, type RandomBytes, systemRandom } from '../../core/clock.ts';
 import type { Emit } from '../../core/events.ts';
 import type { RedisConfig } from '../redis-config.ts';
-import type { Store } from '../store.ts';
+import { largestLabel, type Store } from '../store.ts';
 import { connectTo } from './connect-to.ts';
 import { hashSlot } from './hash-slot.ts';
 import { chunks, inBatches } from './in-batches.ts';
 import { createListing } from './listing.ts';
-import { decodeRecord, encodeTail, timeToLive } from './record-format.ts';
+import { decodeRecord, encodeTail, headLength, timeToLive } from './record-format.ts';
 import { redisFailure } from './redis-error.ts';
 import { createRouter } from './router.ts';
 import { deleteVersion, writeRecord } from './scripts.ts';
@@ -21,6 +21,10 @@ export interface RedisStoreDeps {
   readonly random?: RandomBytes;
   readonly emit?: Emit;
 }
+
+/** Bytes that are read of a record. What is longer is nothing of ours, and must not hold up the connection of all (FL-008). */
+const largestRead = headLength + largestLabel + (1 << 20) + 1;
+const somethingElse = decodeRecord(Buffer.alloc(0));
 
 /** Keys in one command where all keys are on one server. */
 const keysAtOnce = 500;
@@ -48,8 +52,9 @@ export function createRedisStore(config: RedisConfig, deps: RedisStoreDeps): Sto
   return {
     ready: () => untilConnected(topology, config.connectTimeout),
     async get(key) {
-      const bytes = await router.read(prefix + key, ['GET', prefix + key]);
-      return Buffer.isBuffer(bytes) ? decodeRecord(bytes) : null;
+      const bytes = await router.read(prefix + key, ['GETRANGE', prefix + key, '0', `${largestRead - 1}`]);
+      if (!Buffer.isBuffer(bytes)) return somethingElse;
+      return bytes.length === 0 ? null : decodeRecord(bytes);
     },
     async set(key, entry, tagged) {
       // One write to the socket: the tags go before the record, since a record that no tag leads to cannot be ended by it.

@@ -12,8 +12,8 @@ export interface Router {
   /** A command about one key. `ERR_STORE_UNAVAILABLE` is all it throws. */
   run(key: string, args: readonly Argument[]): Promise<unknown>;
   /**
-   * A command that changes nothing: asked again when its connection ends under it. Empty when there is something
-   * that is not of the kind of the command: it cannot be ours.
+   * A command that changes nothing: asked again when its connection ends under it. Null when there is something that is
+   * not of the kind of the command: it cannot be ours.
    */
   read(key: string, args: readonly Argument[]): Promise<unknown>;
   /** A script about one key. */
@@ -31,7 +31,7 @@ const mostTries = 5;
 
 export function createRouter({ topology, clock, timeout }: RouterDeps): Router {
   /** Where to try again, or null: the failure stands. */
-  const detour = async (error: unknown, { key, link, idempotent }: Try): Promise<Next | null> => {
+  const detour = async (error: unknown, { key, link, idempotent, left }: Try): Promise<Next | null> => {
     const to = redirection(error);
     if (to !== null) {
       const endpoint = endpointOf(to.to, link.endpoint);
@@ -43,7 +43,7 @@ export function createRouter({ topology, clock, timeout }: RouterDeps): Router {
     const code = replyCode(error);
     if (code === 'READONLY' || code === 'UNBLOCKED') {
       link.renew();
-      await topology.refresh();
+      await within(topology.refresh(), left, () => redisFailure('timeout', link.endpoint));
       return { link: topology.linkOf(key), asking: false };
     }
     if (code === 'CLUSTERDOWN' || code === 'TRYAGAIN') topology.refresh();
@@ -65,7 +65,9 @@ export function createRouter({ topology, clock, timeout }: RouterDeps): Router {
         if (next.asking) next.link.send(['ASKING'], left).catch(() => {});
         return await next.link.send(args, left);
       } catch (error) {
-        const other = tries < mostTries ? await detour(error, { key, link: next.link, idempotent }) : null;
+        const time = Math.max(1, until - clock.monotonic());
+        const tried = { key, link: next.link, idempotent, left: time };
+        const other = tries < mostTries ? await detour(error, tried) : null;
         if (other === null) throw error;
         next = other;
       }
@@ -86,7 +88,7 @@ export function createRouter({ topology, clock, timeout }: RouterDeps): Router {
       try {
         return await go(key, args, true);
       } catch (error) {
-        if (replyCode(error) === 'WRONGTYPE') return Buffer.alloc(0);
+        if (replyCode(error) === 'WRONGTYPE') return null;
         throw redisUnavailable(error);
       }
     },
@@ -105,6 +107,8 @@ interface Try {
   readonly key: string;
   readonly link: RedisLink;
   readonly idempotent: boolean;
+  /** Milliseconds. */
+  readonly left: number;
 }
 
 interface Next {

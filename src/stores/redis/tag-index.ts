@@ -15,7 +15,7 @@ export interface TagIndex {
   add(key: string, tags: Tags): readonly Promise<unknown>[];
   /** The live records, in no order. */
   find(tag: string): Promise<readonly Listed[]>;
-  /** Takes out some of those that were found to have no record a while ago and still have none. */
+  /** Takes out those that were met a while ago and have no record. */
   tidy(): Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export interface TagIndexDeps {
 
 /** Milliseconds in which a record that was announced is surely written, or never. */
 const grace = 10_000;
-/** Entries without a record that are kept in mind; the others are met again. */
+/** Entries that may have no record and are kept in mind; the others are met again. */
 const mostDoubtful = 10_000;
 
 interface Doubtful {
@@ -52,11 +52,13 @@ export function createTagIndex({ router, prefix, clock }: TagIndexDeps): TagInde
     add(key, { names, until }) {
       const left = timeToLive(until, clock.now());
       if (left === 0) return [];
-      return names.map((tag) => router.call(addToTag, nameOf(tag), [key, `${left}`]));
+      return names.map(async (tag) => {
+        for (const met of keysIn(await router.call(addToTag, nameOf(tag), [key, `${left}`])))
+          if (met !== key) doubt(tag, met);
+      });
     },
     async find(tag) {
-      const members = await router.read(nameOf(tag), ['ZRANGE', nameOf(tag), '0', '-1']);
-      const keys = Array.isArray(members) ? members.map(String) : [];
+      const keys = keysIn(await router.read(nameOf(tag), ['ZRANGE', nameOf(tag), '0', '-1']));
       const labels = await readLabels(router, prefix, keys);
       const found = labels.filter((listed) => listed !== null);
       if (found.length < keys.length) {
@@ -82,4 +84,8 @@ export function createTagIndex({ router, prefix, clock }: TagIndexDeps): TagInde
       await inBatches(removals, (args) => router.run(args[1], args));
     },
   };
+}
+
+function keysIn(reply: unknown): readonly string[] {
+  return Array.isArray(reply) ? reply.map(String) : [];
 }
