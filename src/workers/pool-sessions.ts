@@ -1,11 +1,14 @@
-/** The session directory for the admin listener: whichever worker serves is asked, as all share one store. */
+/** The session directory for the admin listener: the worker that answers first is asked, as all share one store. */
 import { SallyportError } from '../core/errors.ts';
 import type { SessionDirectory } from '../sessions/session-directory.ts';
 import type { Asker } from './channel.ts';
+import type { Worker } from './worker.ts';
 import type { WorkerPool } from './worker-pool.ts';
 
 /** To look through the sessions, or to end many of them (milliseconds). */
 const deadline = 30_000;
+/** For a sign of life (milliseconds): one worker that hangs must not keep an operator from ending sessions. */
+const signDeadline = 1000;
 
 export type PoolSessions = Pick<SessionDirectory, 'abilities' | 'list' | 'find' | 'end'>;
 
@@ -15,9 +18,8 @@ export function createPoolSessions(
   abilities: () => SessionDirectory['abilities'],
 ): PoolSessions {
   const ask: Asker['ask'] = async (name, body) => {
-    const [worker] = pool.serving();
-    if (worker === undefined) throw unavailable(null);
     try {
+      const worker = await Promise.any(pool.serving().map(whenAlive));
       return await worker.ask(name, body, deadline);
     } catch (error) {
       throw error instanceof SallyportError ? error : unavailable(error);
@@ -31,6 +33,11 @@ export function createPoolSessions(
     find: (id) => ask('sessions.find', id, deadline),
     end: (filter, options) => ask('sessions.end', { filter, options }, deadline),
   };
+}
+
+async function whenAlive(worker: Worker): Promise<Worker> {
+  await worker.ask('readiness', null, signDeadline);
+  return worker;
 }
 
 function unavailable(cause: unknown): SallyportError {

@@ -122,6 +122,15 @@ describe('operators', { concurrency: 2 }, () => {
     await eventually(async () => (await api()).status === 200);
   });
 
+  test('SC-023: a worker that hangs keeps no operator from ending sessions', async (context) => {
+    const { gate, api } = await operate(context, { workers: 2 });
+    const [first = 0] = workersOf(gate);
+    process.kill(first, 'SIGSTOP');
+    const answer = await api('?all=true', 'DELETE');
+    process.kill(first, 'SIGCONT');
+    assert.deepEqual(answer, { status: 200, body: { ended: 0 } });
+  });
+
   test('SC-023: over Redis, as a user with the rights of the guide', async (context) => {
     const redis = await startRedis();
     context.after(() => redis.stop());

@@ -132,7 +132,7 @@ for (const [what, answers, expected] of readinessRows) {
 test('sessions are asked of a worker that serves, and without one the store is not available', async () => {
   const asked: unknown[] = [];
   const worker = workerOf((name, body) => {
-    asked.push([name, body]);
+    if (name !== 'readiness') asked.push([name, body]);
     return name === 'sessions.end' ? 3 : null;
   });
   let serving: readonly Worker[] = [worker];
@@ -148,4 +148,11 @@ test('sessions are asked of a worker that serves, and without one the store is n
   await assert.rejects(sessions.list({}), { code: 'ERR_STORE_UNAVAILABLE' });
   serving = [workerOf(failing)];
   await assert.rejects(sessions.list({}), { code: 'ERR_STORE_UNAVAILABLE' });
+});
+
+test('a worker that hangs keeps nobody from ending sessions', async () => {
+  const hung = workerOf(() => new Promise(() => {}));
+  const alive = workerOf((name) => (name === 'sessions.end' ? 2 : null));
+  const sessions = createPoolSessions({ serving: () => [hung, alive] }, () => 'all');
+  assert.equal(await sessions.end({}, { reason: 'operator' }), 2);
 });
