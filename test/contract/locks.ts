@@ -50,9 +50,10 @@ export function testLocks(name: string, place: StorePlace): void {
   });
 
   check(
-    'of a holder that died are taken over after the lease, never before it knows',
+    'of a holder that died are taken over after the lease, never before, nor before it knows',
     async (store, locksOn) => {
       const dying = locksOn(store);
+      const asked = performance.now();
       const lock = await acquired(dying);
       dying.close();
       const heir = locksOn(store);
@@ -62,6 +63,8 @@ export function testLocks(name: string, place: StorePlace): void {
         if (answer.kind === 'acquired') taken = answer;
         return taken !== null;
       });
+      // Stores count whole milliseconds.
+      assert.ok(performance.now() - asked >= lease - 2, 'taken over before its time');
       assert.equal(lock.isHeld(), false);
       assert.ok(taken !== null && (taken as Lock).fence > lock.fence);
       await lock.release();
