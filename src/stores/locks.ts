@@ -1,6 +1,9 @@
 /**
  * Locks over any store: a record that one process adds, renews while it works, and deletes. A process that dies leaves
  * a lock that expires; one that was away too long finds its lock lost, and its fencing token too old.
+ *
+ * While the store is away nobody can renew, and locks expire whose holders live. When it is back, nobody new gets a lock
+ * for a while: those holders come first, to write down what they have.
  */
 import type { Clock } from '../core/clock.ts';
 import type { Entry, Store } from './store.ts';
@@ -20,7 +23,7 @@ export interface Lock {
   leave(note: string, until: number): Promise<void>;
 }
 
-/** Somebody else has it. */
+/** Somebody else has it, or may have had it while the store was away. */
 export interface Taken {
   readonly kind: 'taken';
   /** What was left with `leave`; null while somebody works. */
@@ -32,6 +35,8 @@ export interface Taken {
 export interface Locks {
   /** One try. Fails with `ERR_STORE_UNAVAILABLE`. */
   acquire(name: string): Promise<Lock | Taken>;
+  /** Somebody else found the store away; what fails here is known. */
+  storeIsAway(): void;
   /** Stops renewing; the locks that are held expire. */
   close(): void;
 }
@@ -41,28 +46,48 @@ export interface LocksDeps {
   readonly clock: Clock;
   /** Milliseconds; renewed at a third of it. 3000 when absent. */
   readonly lease?: number;
+  /** Milliseconds for the holders of before, once the store is back: for a process to find it, and to write. */
+  readonly settling?: number;
 }
 
 const lockPrefix = 'l:';
 /** No note is left for longer, in milliseconds; clocks of nodes may differ by so much. */
 const longestNote = 600_000;
 const clockTolerance = 60_000;
+/** Of a lease so much is not counted on: clocks are not equally quick, and stores count whole milliseconds. */
+const trusted = (lease: number): number => lease - lease / 100 - 2;
 const free: Taken = { kind: 'taken', note: null, until: 0 };
 
-export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
+export function createLocks({ store, clock, lease = 3000, settling = 2500 }: LocksDeps): Locks {
   const held = new Set<() => void>();
+  /** Monotonic time before which no lock is given out; infinite from when the store was found away until it answers. */
+  let givenFrom = Number.NEGATIVE_INFINITY;
+  const storeIsAway = (): void => {
+    givenFrom = Number.POSITIVE_INFINITY;
+  };
 
   const acquire = async (name: string): Promise<Lock | Taken> => {
-    const key = lockPrefix + name;
+    try {
+      return await take(lockPrefix + name);
+    } catch (error) {
+      storeIsAway();
+      throw error;
+    }
+  };
+
+  const take = async (key: string): Promise<Lock | Taken> => {
     const asked = clock.monotonic();
-    const version = await store.addIfAbsent(key, entryOf('', clock.now() + lease));
-    if (version !== null) return hold(key, { version, asked });
+    if (asked >= givenFrom) {
+      const version = await store.addIfAbsent(key, entryOf('', clock.now() + lease));
+      if (version !== null) return hold(key, { version, asked });
+    }
     const found = await store.get(key);
+    if (givenFrom === Number.POSITIVE_INFINITY) givenFrom = clock.monotonic() + settling;
     if (found === null) return free;
     const note = Buffer.from(found.value).toString('utf8');
     // Written before the wall clock went back: whoever wrote it has long been gone (FL-050).
     const longest = (note === '' ? lease : longestNote) + clockTolerance;
-    if (found.expiresAt - clock.now() > longest) {
+    if (found.expiresAt - clock.now() > longest && asked >= givenFrom) {
       const over = await store.compareAndSwap(key, found.version, entryOf('', clock.now() + lease));
       return over === null ? free : hold(key, { version: over, asked });
     }
@@ -72,7 +97,7 @@ export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
   const hold = (key: string, taken: { readonly version: number; readonly asked: number }): Lock => {
     let { version } = taken;
     // Counted from before the store was asked, so that we never think longer than the store does that it is ours.
-    let heldUntil = taken.asked + lease;
+    let heldUntil = taken.asked + trusted(lease);
     let renewing: Promise<void> = Promise.resolve();
     let finished = false;
 
@@ -85,10 +110,11 @@ export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
           stop();
         } else {
           version = next;
-          heldUntil = asked + lease;
+          heldUntil = asked + trusted(lease);
         }
       } catch {
         // The next round tries again; `heldUntil` says how long that may go on.
+        storeIsAway();
       }
     };
     const timer = setInterval(() => {
@@ -124,6 +150,7 @@ export function createLocks({ store, clock, lease = 3000 }: LocksDeps): Locks {
 
   return {
     acquire,
+    storeIsAway,
     close() {
       for (const stop of [...held]) stop();
     },
