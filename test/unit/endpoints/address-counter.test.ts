@@ -23,3 +23,13 @@ test('ten thousand addresses are remembered; one more makes the first one forgot
   assert.equal(counter.isOneTooMany('a0'), false, 'forgotten');
   assert.equal(counter.isOneTooMany('a9999'), true, 'still known');
 });
+
+test('a network of 64 bits is one address, and other networks are others', () => {
+  const counter = createAddressCounter({ count: 3, window: 1000 }, createFakeClock());
+  const ask = (address: string) => counter.isOneTooMany(address);
+  const same = ['2001:db8:1:2::1', '2001:db8:1:2:ffff::', '2001:db8:1:2:3:4:5:6', '2001:db8:1:2::2'];
+  assert.deepEqual(same.map(ask), [false, false, false, true]);
+  for (const other of ['2001:db8:1:3::1', '2001:db8::1', '2001:db8::2', '::1', '::2', '192.0.2.1']) {
+    assert.equal(ask(other), false, other);
+  }
+});
