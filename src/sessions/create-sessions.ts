@@ -103,6 +103,7 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     limits,
     clock,
     onRead: upkeep.changed,
+    onLost: locks.storeIsAway,
     onRegained: upkeep.storeIsBack,
     onBehind: upkeep.persist,
   });

@@ -44,6 +44,8 @@ export interface FollowingDeps {
   readonly clock: Clock;
   /** The record behind this session was read again. */
   readonly onRead: (live: LiveSession) => void;
+  /** Changes were told and are not any more. */
+  readonly onLost: () => void;
   /** Changes are told again. */
   readonly onRegained: () => void;
   /** What the store holds should be written anew: it is behind, or sealed under an old key. */
@@ -157,6 +159,8 @@ export function createFollowing(deps: FollowingDeps): Following {
   store.watch(sessionKeyPrefix, {
     changed,
     lost() {
+      // At the start nothing has been told yet, and nothing is lost.
+      if (firm > 1) deps.onLost();
       lost = true;
       current.epoch = Number.NaN;
     },

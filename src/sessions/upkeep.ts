@@ -57,8 +57,8 @@ export interface UpkeepDeps {
   readonly emit: Emit;
 }
 
-/** Milliseconds after a failed write in which the store is left alone. */
-const writeBackOff = 2000;
+/** Milliseconds after a failed write in which the store is left alone; less than the locks wait for it (`stores/locks.ts`). */
+const writeBackOff = 500;
 
 export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
   const { limits } = options;

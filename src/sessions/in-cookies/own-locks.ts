@@ -11,6 +11,7 @@ export function createOwnLocks(): Locks {
       fence += 1;
       return { kind: 'acquired', fence, isHeld: () => true, release: async () => {}, leave: async () => {} };
     },
+    storeIsAway() {},
     close() {},
   };
 }

