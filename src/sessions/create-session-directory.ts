@@ -4,6 +4,7 @@
  * there at once, and the other nodes hear of it from the store.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate as pause } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import type { SessionEndReason } from '../core/session.ts';
@@ -43,6 +44,8 @@ const wordPrefix = 'j:';
 const clockTolerance = 60_000;
 const firstPage: PageOf = { cursor: null, limit: 100 };
 const atOnce = 1000;
+/** Labels that are opened in one go: some milliseconds. */
+const stretch = 250;
 
 export function createSessionDirectory(deps: SessionDirectoryDeps): SessionDirectory {
   const { store, emit } = deps;
@@ -69,6 +72,16 @@ export function createSessionDirectory(deps: SessionDirectoryDeps): SessionDirec
       if (fitting.length > 0 || found.cursor === null) return { sessions: fitting, cursor: found.cursor };
       cursor = found.cursor;
     }
+  };
+
+  /** In stretches, so that somebody with ten thousand sessions holds nobody up. */
+  const readAll = async (found: readonly Listed[]): Promise<SessionSummary[]> => {
+    const sessions: SessionSummary[] = [];
+    for (let at = 0; at < found.length; at += stretch) {
+      if (at > 0) await pause();
+      sessions.push(...found.slice(at, at + stretch).flatMap((listed) => summaries.read(listed) ?? []));
+    }
+    return sessions;
   };
 
   const endKeys = async (keys: readonly string[], reason: SessionEndReason): Promise<number> => {
@@ -124,8 +137,7 @@ export function createSessionDirectory(deps: SessionDirectoryDeps): SessionDirec
     async list(filter, page = firstPage) {
       const found = await summaries.find(filter);
       if (found === null) return look(filter.provider, page);
-      const sessions = found.flatMap((listed) => summaries.read(listed) ?? []).filter(fits(filter));
-      return pageOf(sessions, page);
+      return pageOf((await readAll(found)).filter(fits(filter)), page);
     },
 
     async find(id) {

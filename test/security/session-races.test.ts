@@ -168,3 +168,20 @@ test('LO-032: a session whose sid is as long as a logout may name it is ended by
   }
   await f.sessions.close();
 });
+
+test('LO-026: the list of a person with thousands of sessions lets others in between', async () => {
+  const f = createSessionFixture();
+  for (let i = 0; i < 3000; i += 1) await f.signIn('alice');
+  let passed = 0;
+  let over = false;
+  const pass = (): void => {
+    passed += 1;
+    if (!over) setImmediate(pass);
+  };
+  setImmediate(pass);
+  const { sessions } = await f.sessions.directory.list({ provider: 'main', subject: 'alice' });
+  over = true;
+  assert.equal(sessions.length, 100);
+  assert.ok(passed >= 10, `${passed}`);
+  await f.sessions.close();
+});
