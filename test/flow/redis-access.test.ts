@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { redisAcl } from '../support/redis-acl.ts';
-import { startRedis, until } from '../support/redis-server.ts';
+import { startCluster, startRedis, startSentinel, until } from '../support/redis-server.ts';
 import { assertUnavailable, entry, openRedisStore, record, serves } from '../support/redis-store.ts';
 import { makeRedisTls } from '../support/redis-tls.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -70,6 +70,32 @@ test('a user with the rights of the guide gets along in another database too', a
   await redis.cli('acl', 'setuser', ...redisAcl('gate', 'open', 'sallyport:'));
   const config = { url: `${redis.url}/3`, username: 'gate', password: 'open' };
   assert.equal(await serves(openRedisStore(context, config).store), true);
+});
+
+const gateRights = redisAcl('gate', 'open', 'sallyport:');
+const asGate = { username: 'gate', password: 'open' };
+
+test('a user with the rights of the guide gets along with a cluster', async (context) => {
+  const cluster = await startCluster();
+  context.after(() => cluster.stop());
+  await Promise.all(cluster.nodes.map((node) => node.cli('acl', 'setuser', ...gateRights)));
+  const nodes = cluster.addresses.slice(0, 1);
+  const { store } = openRedisStore(context, { cluster: { nodes }, ...asGate });
+  const told = record(store);
+  await until('changes are told', () => told.isWhole());
+  for (const key of ['s:a', 's:b', 's:c', 's:d']) await store.set(key, entry('x'));
+  assert.equal(await serves(store), true);
+});
+
+test('a user with the rights of the guide gets along with a master behind sentinels', async (context) => {
+  const group = await startSentinel();
+  context.after(() => group.stop());
+  await Promise.all(group.servers.map((server) => server.cli('acl', 'setuser', ...gateRights)));
+  const sentinel = { master: group.name, nodes: [...group.addresses] };
+  const { store } = openRedisStore(context, { sentinel, ...asGate });
+  const told = record(store);
+  await until('changes are told', () => told.isWhole());
+  assert.equal(await serves(store), true);
 });
 
 test('a server can be reached by a socket of the file system, and another database chosen', async (context) => {
