@@ -121,7 +121,6 @@ export function isOfSecrets(schema: Schema): boolean {
 }
 
 function holdsSecrets(schema: Schema): boolean {
-  if (isReferable(schema)) return true;
   const node = nodeOf(schema);
   switch (node.kind) {
     case 'object':
@@ -133,7 +132,7 @@ function holdsSecrets(schema: Schema): boolean {
     case 'union':
       return node.options.some(holdsSecrets);
     case 'scalar':
-      return false;
+      return node.scalar === 'secret';
   }
 }
 
