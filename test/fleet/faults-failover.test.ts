@@ -4,11 +4,9 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RedisServer, startCluster, startSentinel, until } from '../support/redis-server.ts';
 import { startRotatingProvider } from '../support/rotating-provider.ts';
-import { createFleetClient } from './support/client.ts';
-import { startFleet } from './support/fleet.ts';
 import { countServed, type Load, startLoad } from './support/load.ts';
 import { secretsOf } from './support/secrets-of.ts';
-import { openSeed } from './support/seed.ts';
+import { openSurroundings } from './support/surroundings.ts';
 import { assertCleanOutput } from './support/traces.ts';
 
 /** Milliseconds from when the new master is there until everybody is served everywhere. */
@@ -28,17 +26,18 @@ interface Failover {
 
 async function survives(failover: Failover): Promise<void> {
   const provider = await startRotatingProvider();
-  const fleet = await startFleet({ provider, session: { store: { redis: failover.redis } } });
-  const client = createFleetClient(fleet.host);
-  const seed = await openSeed(fleet);
+  const { fleet, client, seed, close } = await openSurroundings({
+    provider,
+    session: { store: { redis: failover.redis } },
+  });
   const names = Array.from({ length: 60 }, (_, index) => `person-${index}`);
-  const cookies = await seed.beginAll(names.map((name) => provider.signIn(name)));
-  const people = names.map((name, index) => ({ name, cookie: cookies[index] as string }));
-  const everybody = { fleet, client, people };
-  const isEverybodyServed = async () =>
-    (await countServed(everybody)).every((count) => count === people.length);
   let load: Load | null = null;
   try {
+    const cookies = await seed.beginAll(names.map((name) => provider.signIn(name)));
+    const people = names.map((name, index) => ({ name, cookie: cookies[index] as string }));
+    const everybody = { fleet, client, people };
+    const isEverybodyServed = async () =>
+      (await countServed(everybody)).every((count) => count === people.length);
     assert.ok(await isEverybodyServed());
     await failover.inStep();
     load = startLoad(everybody);
@@ -71,9 +70,7 @@ async function survives(failover: Failover): Promise<void> {
     assertCleanOutput(fleet.nodes, [...cookies, again, ...secretsOf(fleet, provider)]);
   } finally {
     await load?.stop();
-    await seed.close();
-    client.close();
-    await fleet.close();
+    await close();
     await provider.close();
   }
 }

@@ -6,13 +6,11 @@ import { type RedisProxy, startRedisProxy } from '../support/redis-proxy.ts';
 import { type RedisServer, startRedis, until } from '../support/redis-server.ts';
 import { type RotatingProvider, startRotatingProvider } from '../support/rotating-provider.ts';
 import { logOutAtProvider } from './support/ask-logout.ts';
-import { createFleetClient, type FleetClient } from './support/client.ts';
-import { type Fleet, startFleet } from './support/fleet.ts';
 import { faultOf, type Person } from './support/load.ts';
 import { connectOver } from './support/rewire.ts';
 import { secretsOf } from './support/secrets-of.ts';
-import { openSeed, type Seed } from './support/seed.ts';
 import { openSocket } from './support/sockets.ts';
+import { openSurroundings, type Surroundings } from './support/surroundings.ts';
 import { assertCleanOutput } from './support/traces.ts';
 
 let redis: RedisServer;
@@ -26,19 +24,15 @@ after(async () => {
   await redis.stop();
 });
 
-interface Setting {
-  readonly fleet: Fleet;
-  readonly client: FleetClient;
-  readonly seed: Seed;
+interface Setting extends Surroundings {
   readonly proxy: RedisProxy;
-  close(): Promise<void>;
 }
 
 /** `over`: which nodes reach Redis over the proxy. */
 async function start(context: TestContext, over: (index: number) => boolean): Promise<Setting> {
   const proxy = await startRedisProxy(context, redis.port);
   let index = 0;
-  const fleet = await startFleet({
+  const opened = await openSurroundings({
     provider,
     session: { store: { redis: { url: redis.url } } },
     prepare(node) {
@@ -46,19 +40,7 @@ async function start(context: TestContext, over: (index: number) => boolean): Pr
       index += 1;
     },
   });
-  const client = createFleetClient(fleet.host);
-  const seed = await openSeed(fleet);
-  return {
-    fleet,
-    client,
-    seed,
-    proxy,
-    async close() {
-      await seed.close();
-      client.close();
-      await fleet.close();
-    },
-  };
+  return { ...opened, proxy };
 }
 
 interface Cut {
@@ -151,9 +133,6 @@ test('FL-071: Redis becomes slow for both nodes under load: what is known is ser
   const { fleet, client, seed, proxy, close } = await start(context, () => true);
   const { nodes } = fleet;
   const names = Array.from({ length: 600 }, (_, index) => `person-${index}`);
-  const cookies = await seed.beginAll(names.map((name) => provider.signIn(name)));
-  const people = names.map((name, index): Person => ({ name, cookie: cookies[index] as string }));
-  const [known, fresh, late] = [people.slice(0, 200), people.slice(200, 400), people.slice(400)];
   /** All of them at both nodes, so many at once; all at once when not said. */
   const askAll = async (group: readonly Person[], atOnce = group.length) => {
     const counts = { served: 0, unavailable: 0, slowest: 0 };
@@ -172,6 +151,9 @@ test('FL-071: Redis becomes slow for both nodes under load: what is known is ser
     return counts;
   };
   try {
+    const cookies = await seed.beginAll(names.map((name) => provider.signIn(name)));
+    const people = names.map((name, index): Person => ({ name, cookie: cookies[index] as string }));
+    const [known, fresh, late] = [people.slice(0, 200), people.slice(200, 400), people.slice(400)];
     await askAll(known);
     const before = nodes.map((node) => node.rss());
     proxy.delay(200);

@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { type RedisServer, startRedis, until } from '../support/redis-server.ts';
 import { type RotatingProvider, startRotatingProvider } from '../support/rotating-provider.ts';
-import { createFleetClient, type FleetClient } from './support/client.ts';
-import { type Fleet, startFleet } from './support/fleet.ts';
 import { secretsOf } from './support/secrets-of.ts';
-import { openSeed, type Seed } from './support/seed.ts';
+import { openSurroundings, type Surroundings } from './support/surroundings.ts';
 import { assertCleanOutput } from './support/traces.ts';
 import { workersOf } from './support/workers.ts';
 
@@ -49,20 +47,16 @@ function loseAnswers(count: number): Promise<void> {
 
 describe('a node is killed in the middle of a refresh', () => {
   let redis: RedisServer;
-  let fleet: Fleet;
-  let client: FleetClient;
-  let seed: Seed;
+  let surroundings: Surroundings;
+  let { fleet, client, seed } = {} as Surroundings;
   const cookies: string[] = [];
   before(async () => {
     redis = await startRedis();
-    fleet = await startFleet({ provider, session: { store: { redis: { url: redis.url } } } });
-    client = createFleetClient(fleet.host);
-    seed = await openSeed(fleet);
+    surroundings = await openSurroundings({ provider, session: { store: { redis: { url: redis.url } } } });
+    ({ fleet, client, seed } = surroundings);
   });
   after(async () => {
-    await seed?.close();
-    client?.close();
-    await fleet?.close();
+    await surroundings?.close();
     await redis?.stop();
   });
 
@@ -141,16 +135,15 @@ describe('a node is killed in the middle of a refresh', () => {
 });
 
 test('FL-061: all workers are killed in the middle of a refresh: those in their place make it within the lease', async (context) => {
-  const fleet = await startFleet({
+  const { fleet, client, seed, close } = await openSurroundings({
     provider,
     size: 1,
     session: { store: 'sqlite' },
     config: { fleet: false, workers: 2 },
+    seedConfig: ({ nodes: [node] }) => ({ dataDir: join(node?.folder ?? '', 'data') }),
   });
   const [gate] = fleet.nodes;
   assert.ok(gate);
-  const client = createFleetClient(fleet.host);
-  const seed = await openSeed(fleet, { dataDir: join(gate.folder, 'data') });
   try {
     const { refreshes, reuses } = provider;
     const people = Array.from({ length: 6 }, (_, index) =>
@@ -179,8 +172,6 @@ test('FL-061: all workers are killed in the middle of a refresh: those in their 
     assert.equal(provider.reuses, reuses);
     assertCleanOutput(fleet.nodes, [...cookies, ...secretsOf(fleet, provider)]);
   } finally {
-    await seed.close();
-    client.close();
-    await fleet.close();
+    await close();
   }
 });

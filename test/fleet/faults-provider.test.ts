@@ -6,12 +6,10 @@ import { type RedisServer, startRedis, until } from '../support/redis-server.ts'
 import { type RotatingProvider, startRotatingProvider } from '../support/rotating-provider.ts';
 import { signInAt } from '../support/sign-in-at.ts';
 import { createUserAgent } from '../support/user-agent.ts';
-import { createFleetClient, type FleetClient } from './support/client.ts';
-import { type Fleet, startFleet } from './support/fleet.ts';
 import { countServed, faultOf, type Person } from './support/load.ts';
 import { secretsOf } from './support/secrets-of.ts';
-import { openSeed, type Seed } from './support/seed.ts';
 import { signInAtFleet } from './support/sign-in.ts';
+import { openSurroundings, type Surroundings } from './support/surroundings.ts';
 import { assertCleanOutput } from './support/traces.ts';
 
 /** Milliseconds in which nobody in the fleet tries again after a failure. */
@@ -21,21 +19,17 @@ const navigation = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fet
 describe('two nodes whose provider is away', () => {
   let redis: RedisServer;
   let provider: RotatingProvider;
-  let fleet: Fleet;
-  let client: FleetClient;
-  let seed: Seed;
+  let surroundings: Surroundings;
+  let { fleet, client, seed } = {} as Surroundings;
   const cookies: string[] = [];
   before(async () => {
     redis = await startRedis();
     provider = await startRotatingProvider();
-    fleet = await startFleet({ provider, session: { store: { redis: { url: redis.url } } } });
-    client = createFleetClient(fleet.host);
-    seed = await openSeed(fleet);
+    surroundings = await openSurroundings({ provider, session: { store: { redis: { url: redis.url } } } });
+    ({ fleet, client, seed } = surroundings);
   });
   after(async () => {
-    await seed?.close();
-    client?.close();
-    await fleet?.close();
+    await surroundings?.close();
     await provider?.close();
     await redis?.stop();
   });

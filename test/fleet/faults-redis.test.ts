@@ -6,12 +6,10 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RedisServer, startRedis, until } from '../support/redis-server.ts';
 import { type RotatingProvider, startRotatingProvider } from '../support/rotating-provider.ts';
-import { createFleetClient, type FleetClient } from './support/client.ts';
-import { type Fleet, startFleet } from './support/fleet.ts';
 import { countServed, faultOf, type Load, type Person, startLoad } from './support/load.ts';
 import { secretsOf } from './support/secrets-of.ts';
-import { openSeed, type Seed } from './support/seed.ts';
 import { openSocket } from './support/sockets.ts';
+import { openSurroundings, type Surroundings } from './support/surroundings.ts';
 import { assertCleanOutput } from './support/traces.ts';
 
 /** Milliseconds from when Redis answers again until everybody is served everywhere. */
@@ -24,26 +22,22 @@ const silence = 1000;
 describe('two nodes whose Redis fails', () => {
   let redis: RedisServer;
   let provider: RotatingProvider;
-  let fleet: Fleet;
-  let client: FleetClient;
-  let seed: Seed;
+  let surroundings: Surroundings;
+  let { fleet, client, seed } = {} as Surroundings;
   let people: Person[];
   let pids: readonly (number | undefined)[];
   before(async () => {
     redis = await startRedis({ persist: true });
     provider = await startRotatingProvider();
-    fleet = await startFleet({ provider, session: { store: { redis: { url: redis.url } } } });
-    client = createFleetClient(fleet.host);
-    seed = await openSeed(fleet);
+    surroundings = await openSurroundings({ provider, session: { store: { redis: { url: redis.url } } } });
+    ({ fleet, client, seed } = surroundings);
     pids = fleet.nodes.map((node) => node.cli().process.pid);
     const names = Array.from({ length: 40 }, (_, index) => `person-${index}`);
     const cookies = await seed.beginAll(names.map((name) => provider.signIn(name)));
     people = names.map((name, index) => ({ name, cookie: cookies[index] as string }));
   });
   after(async () => {
-    await seed?.close();
-    client?.close();
-    await fleet?.close();
+    await surroundings?.close();
     await provider?.close();
     await redis?.stop();
   });
@@ -105,7 +99,9 @@ describe('two nodes whose Redis fails', () => {
       for (const node of fleet.nodes) {
         assert.deepEqual(node.events('session.ended'), []);
         assert.ok(node.events('store.lost').length > 0);
-        assert.equal(node.events('store.regained').length, node.events('store.lost').length);
+        await until('it is told of changes again', () => {
+          return node.events('store.regained').length === node.events('store.lost').length;
+        });
       }
       assert.equal(provider.attempts, 0);
     } finally {

@@ -4,11 +4,9 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedis, until } from '../support/redis-server.ts';
 import { startRotatingProvider } from '../support/rotating-provider.ts';
-import { createFleetClient } from './support/client.ts';
-import { startFleet } from './support/fleet.ts';
 import { countServed, faultOf, type Person, startLoad } from './support/load.ts';
 import { secretsOf } from './support/secrets-of.ts';
-import { openSeed } from './support/seed.ts';
+import { openSurroundings } from './support/surroundings.ts';
 import { assertCleanOutput } from './support/traces.ts';
 
 /** Milliseconds from when Redis answers again until everybody is served everywhere. */
@@ -23,20 +21,19 @@ for (const { what, length } of outages) {
   test(`FL-061, FL-009: Redis is away ${what} while tokens are renewed: both nodes are asked all the time, and nobody is signed out`, async (context) => {
     const redis = await startRedis({ persist: true });
     const provider = await startRotatingProvider();
-    const fleet = await startFleet({ provider, session: { store: { redis: { url: redis.url } } } });
-    const client = createFleetClient(fleet.host);
-    const seed = await openSeed(fleet);
+    const session = { store: { redis: { url: redis.url } } };
+    const { fleet, client, seed, close } = await openSurroundings({ provider, session });
     const names = Array.from({ length: 30 }, (_, index) => `person-${index}`);
-    const cookies = await seed.beginAll(names.map((name) => provider.signIn(name, { lifetime: 0 })));
-    const people = names.map((name, index): Person => ({ name, cookie: cookies[index] as string }));
-    const everybody = { fleet, client, people };
-    provider.delay = 700;
-    const allArrived = new Promise<void>((resolve) => {
-      const seen = new Set<string>();
-      provider.onRefresh = (subject) => void (seen.add(subject).size === people.length && resolve());
-    });
     let load: ReturnType<typeof startLoad> | null = null;
     try {
+      const cookies = await seed.beginAll(names.map((name) => provider.signIn(name, { lifetime: 0 })));
+      const people = names.map((name, index): Person => ({ name, cookie: cookies[index] as string }));
+      const everybody = { fleet, client, people };
+      provider.delay = 700;
+      const allArrived = new Promise<void>((resolve) => {
+        const seen = new Set<string>();
+        provider.onRefresh = (subject) => void (seen.add(subject).size === people.length && resolve());
+      });
       const waiting = people.map(({ cookie }, index) =>
         client.ask(`${fleet.nodes[index % 2]?.url}/x`, { cookie }),
       );
@@ -65,9 +62,7 @@ for (const { what, length } of outages) {
       assertCleanOutput(fleet.nodes, [...cookies, ...secretsOf(fleet, provider)]);
     } finally {
       await load?.stop();
-      await seed.close();
-      client.close();
-      await fleet.close();
+      await close();
       await provider.close();
       await redis.stop();
     }

@@ -8,11 +8,12 @@ import { type RotatingProvider, startRotatingProvider } from '../support/rotatin
 import { signInAt } from '../support/sign-in-at.ts';
 import { createUserAgent } from '../support/user-agent.ts';
 import { logOutAtProvider, postLogout } from './support/ask-logout.ts';
-import { createFleetClient, type FleetClient } from './support/client.ts';
-import { type Fleet, newKey, startFleet } from './support/fleet.ts';
+import type { FleetClient } from './support/client.ts';
+import { type Fleet, newKey } from './support/fleet.ts';
 import { secretsOf } from './support/secrets-of.ts';
-import { openSeed, type Seed } from './support/seed.ts';
+import type { Seed } from './support/seed.ts';
 import { type OpenSocket, openSocket } from './support/sockets.ts';
+import { openSurroundings } from './support/surroundings.ts';
 import { assertCleanOutput } from './support/traces.ts';
 
 const operatorToken = 'an-operator-token-of-more-than-32-characters';
@@ -49,18 +50,13 @@ interface Nodes {
 }
 
 async function startNodes(session: Readonly<Record<string, unknown>>): Promise<Nodes> {
-  const fleet = await startFleet({
+  const { fleet, client, seed, close } = await openSurroundings({
     provider,
     session: { keys, ...session },
     config: { admin: { sessions: { token: operatorToken } } },
+    seedConfig: () => ({ admin: { address: '127.0.0.1:0' } }),
   });
   const [first, second] = fleet.nodes.map(({ url }) => url) as [string, string];
-  const client = createFleetClient(fleet.host);
-  const seed = await openSeed(fleet, { admin: { address: '127.0.0.1:0' } }).catch(async (error) => {
-    client.close();
-    await fleet.close();
-    throw error;
-  });
   const cookies: string[] = [];
   const statusAt = async (url: string, cookie: string) => (await client.ask(`${url}/x`, { cookie })).status;
   return {
@@ -83,11 +79,7 @@ async function startNodes(session: Readonly<Record<string, unknown>>): Promise<N
       await until('the session is refused', async () => (await statusAt(url, cookie)) === 401);
       return performance.now() - began;
     },
-    async close() {
-      await seed.close();
-      client.close();
-      await fleet.close();
-    },
+    close,
   };
 }
 

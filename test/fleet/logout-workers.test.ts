@@ -5,11 +5,9 @@ import { test } from 'node:test';
 import { until } from '../support/redis-server.ts';
 import { startRotatingProvider } from '../support/rotating-provider.ts';
 import { logOutAtProvider } from './support/ask-logout.ts';
-import { createFleetClient } from './support/client.ts';
-import { startFleet } from './support/fleet.ts';
 import { secretsOf } from './support/secrets-of.ts';
-import { openSeed } from './support/seed.ts';
 import { type OpenSocket, openSockets, waysOf } from './support/sockets.ts';
+import { openSurroundings } from './support/surroundings.ts';
 import { assertCleanOutput } from './support/traces.ts';
 import { answeredBy } from './support/workers.ts';
 
@@ -19,17 +17,16 @@ const bound = 2000;
 
 test('LO-048: 1,000 sessions of one person on two workers end with one back-channel logout, and 100 WebSockets within two seconds', async (context) => {
   const provider = await startRotatingProvider();
-  const fleet = await startFleet({
+  const { fleet, client, seed, close } = await openSurroundings({
     provider,
     size: 1,
     session: { store: 'sqlite' },
     config: { fleet: false, workers: 2 },
+    seedConfig: ({ nodes: [node] }) => ({ dataDir: join(node?.folder ?? '', 'data') }),
   });
   const [gate] = fleet.nodes;
   assert.ok(gate);
   const { url } = gate;
-  const seed = await openSeed(fleet, { dataDir: join(gate.folder, 'data') });
-  const client = createFleetClient(fleet.host);
   const open: OpenSocket[] = [];
   /** On a connection of its own each, so that the kernel chooses a worker. */
   const statuses = async (cookies: readonly string[]) => {
@@ -75,9 +72,7 @@ test('LO-048: 1,000 sessions of one person on two workers end with one back-chan
     assertCleanOutput(fleet.nodes, [...alice, ...bob, ...secretsOf(fleet, provider)]);
   } finally {
     for (const socket of open) socket.close();
-    await seed.close();
-    client.close();
-    await fleet.close();
+    await close();
     await provider.close();
   }
 });

@@ -4,11 +4,9 @@ import { test } from 'node:test';
 import { startRedis, until } from '../support/redis-server.ts';
 import { startRotatingProvider } from '../support/rotating-provider.ts';
 import { postLogout } from './support/ask-logout.ts';
-import { createFleetClient } from './support/client.ts';
-import { startFleet } from './support/fleet.ts';
 import { secretsOf } from './support/secrets-of.ts';
-import { openSeed } from './support/seed.ts';
 import { type OpenSocket, openSockets, waysOf } from './support/sockets.ts';
+import { openSurroundings } from './support/surroundings.ts';
 import { assertCleanOutput } from './support/traces.ts';
 
 const sessions = 10_000;
@@ -19,10 +17,9 @@ const bound = 2000;
 test('LO-048: 10,000 sessions of one person, 1,000 of them with a WebSocket on one of two nodes, end with one back-channel logout in two seconds', async (context) => {
   const redis = await startRedis();
   const provider = await startRotatingProvider();
-  const fleet = await startFleet({ provider, session: { store: { redis: { url: redis.url } } } });
+  const session = { store: { redis: { url: redis.url } } };
+  const { fleet, client, seed, close } = await openSurroundings({ provider, session, connections: 40 });
   const [first, second] = fleet.nodes.map(({ url }) => url) as [string, string];
-  const seed = await openSeed(fleet);
-  const client = createFleetClient(fleet.host, 40);
   const open: OpenSocket[] = [];
   try {
     const alice = await seed.beginAll(Array.from({ length: sessions }, () => provider.signIn('alice')));
@@ -76,9 +73,7 @@ test('LO-048: 10,000 sessions of one person, 1,000 of them with a WebSocket on o
     assertCleanOutput(fleet.nodes, [...alice.slice(0, 2000), ...bob, token, ...secretsOf(fleet, provider)]);
   } finally {
     for (const socket of open) socket.close();
-    await seed.close();
-    client.close();
-    await fleet.close();
+    await close();
     await provider.close();
     await redis.stop();
   }
