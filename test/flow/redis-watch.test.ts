@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRedisProxy } from '../support/redis-proxy.ts';
 import { startCluster, startRedis, until } from '../support/redis-server.ts';
-import { entry, openRedisStore, record } from '../support/redis-store.ts';
+import { assertUnavailable, entry, openRedisStore, record, textOf } from '../support/redis-store.ts';
 
 /** In which a change must be told, or the loss of it. */
 const aSecond = 1000;
@@ -91,6 +91,21 @@ test('FL-009: a restart of the server is told as lost, and regained when it is b
   const { redis, told } = await watched(context);
   await redis.restart();
   await until('it is regained', () => told.has('lost') && told.isWhole(), 5000);
+});
+
+test('FL-006: a server that is a replica now is told as lost and asked nothing, though it answers: it may be behind', async (context) => {
+  const { redis, here, told } = await watched(context);
+  await here.store.set('s:a', entry('x'));
+  await until('it is told', () => told.has('s:a'));
+  told.clear();
+  await redis.cli('replicaof', '127.0.0.1', '1');
+  await until('it is lost', () => told.has('lost'), 2 * aSecond);
+  await assertUnavailable(() => here.store.get('s:a'), 'read-only', 'closed');
+  await sleep(700);
+  assert.deepEqual(told.told, ['lost'], 'once, as long as it is one');
+  await redis.cli('replicaof', 'no', 'one');
+  await until('it is regained', () => told.isWhole(), 5000);
+  await until('it is used again', async () => (await textOf(here.store, 's:a').catch(() => null)) === 'x');
 });
 
 test('nothing may be trusted before the first connection, and a server that is down at the start is told', async (context) => {

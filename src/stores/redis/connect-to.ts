@@ -1,10 +1,10 @@
 /** From the configuration to the servers: how they are found, and how each is entered. */
 import type { Clock, RandomBytes } from '../../core/clock.ts';
 import type { RedisConfig } from '../redis-config.ts';
+import { checkMaster, unlessRefused } from './check-master.ts';
 import { createClusterDiscover } from './discover-cluster.ts';
 import { createSentinelDiscover } from './discover-sentinel.ts';
 import { type Access, openConnection, type RedisConnection, type TlsSettings } from './redis-connection.ts';
-import { redisFailure, replyCode } from './redis-error.ts';
 import { createLink, type LinkDeps } from './redis-link.ts';
 import { type Endpoint, parseRedisUrl } from './redis-url.ts';
 import { allScripts } from './scripts.ts';
@@ -29,7 +29,8 @@ const lookEvery = 1000;
 export function connectTo(config: RedisConfig, deps: Deps): Connected {
   const access = accessOf(config);
   const sentinels = sentinelLinks(config, deps);
-  const enter = config.sentinel === undefined ? loadScripts : enterMaster;
+  // Nodes of a cluster say themselves what is not theirs, and replicas are asked who the masters are.
+  const enter = config.cluster === undefined ? enterMaster : loadScripts;
   const linkDeps = (onChange: () => void): LinkDeps => ({ ...deps, prepare: enter, onChange });
   const topology: Topology = createTopology({
     discover: discoverOf(config, { sentinels, linkTo: (endpoint) => topology.linkTo(endpoint) }),
@@ -40,7 +41,7 @@ export function connectTo(config: RedisConfig, deps: Deps): Connected {
     topology,
     async open(endpoint, heard) {
       const connection = await openConnection(endpoint, access, { clock: deps.clock, ...heard });
-      if (config.sentinel !== undefined) await closeOnFailure(connection, checkMaster);
+      await closeOnFailure(connection, checkMaster);
       return connection;
     },
     close() {
@@ -93,29 +94,17 @@ function urlOf({ url }: RedisConfig) {
   return parsed;
 }
 
-/** A sentinel may be behind, and a master that came back from the dead may not know yet that it is none any more. */
+/**
+ * A sentinel may be behind, an address may lead to a master of before: what a replica answers may be old, and a session that
+ * was ended may still be there.
+ */
 async function enterMaster(connection: RedisConnection): Promise<void> {
   await Promise.all([checkMaster(connection), loadScripts(connection)]);
-}
-
-async function checkMaster(connection: RedisConnection): Promise<void> {
-  const role = await unlessRefused(connection.send(['ROLE']));
-  if (Array.isArray(role) && String(role[0]) !== 'master') throw redisFailure('not-a-master');
 }
 
 /** So that the first request after a restart of the server needs no second try. */
 async function loadScripts(connection: RedisConnection): Promise<void> {
   await Promise.all(allScripts.map(({ text }) => unlessRefused(connection.send(['SCRIPT', 'LOAD', text]))));
-}
-
-/** Null where the user may not ask this: it helps, and is not needed. */
-async function unlessRefused(reply: Promise<unknown>): Promise<unknown> {
-  try {
-    return await reply;
-  } catch (error) {
-    if (replyCode(error) === 'NOPERM') return null;
-    throw error;
-  }
 }
 
 async function closeOnFailure(

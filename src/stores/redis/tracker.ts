@@ -7,6 +7,7 @@ import type { Clock, RandomBytes } from '../../core/clock.ts';
 import type { Emit } from '../../core/events.ts';
 import type { StoreWatcher } from '../store.ts';
 import { backoff } from './backoff.ts';
+import { checkMaster, isNoMaster } from './check-master.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { redisFailure, redisUnavailable } from './redis-error.ts';
 import type { RedisLink } from './redis-link.ts';
@@ -88,7 +89,7 @@ export function createTracker(begin: string, watcher: StoreWatcher, deps: Tracke
     }
     for (const master of masters) {
       if (ears.has(master)) continue;
-      ears.set(master, createEar(master.endpoint, `${prefix}${begin}`, { ...deps, onChange, lose, judge }));
+      ears.set(master, createEar(master, `${prefix}${begin}`, { ...deps, onChange, lose, judge }));
     }
     const trouble = topology.trouble();
     if (masters.length === 0 && trouble !== null && trouble.detail !== 'closed')
@@ -122,7 +123,8 @@ interface EarDeps extends TrackerDeps {
   readonly judge: () => void;
 }
 
-function createEar(endpoint: Endpoint, watched: string, deps: EarDeps): Ear {
+function createEar(master: RedisLink, watched: string, deps: EarDeps): Ear {
+  const { endpoint } = master;
   let connection: RedisConnection | null = null;
   let retry: NodeJS.Timeout | null = null;
   let closed = false;
@@ -170,8 +172,19 @@ function createEar(endpoint: Endpoint, watched: string, deps: EarDeps): Ear {
       failed(redisFailure('timeout', endpoint), 1);
       return;
     }
-    connection.send(['PING'], longestSilence).catch(() => {});
+    askRole(connection);
   };
+  /** One that became a replica answers as before, and hears of changes late, or never where it is cut off from its master. */
+  const askRole = (asked: RedisConnection): void => {
+    checkMaster(asked, longestSilence).catch((error) => {
+      if (connection !== asked || !isNoMaster(error)) return;
+      asked.close();
+      // Commands go to the same server.
+      master.renew();
+      failed(error, 1);
+    });
+  };
+
   // What came while this process was busy is read before the silence is measured.
   const heartbeat = setInterval(() => setImmediate(ask), askEvery);
   heartbeat.unref();
