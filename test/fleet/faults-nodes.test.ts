@@ -76,6 +76,7 @@ describe('a node is killed in the middle of a refresh', () => {
     await underWay;
     first.cli().process.kill('SIGKILL');
     await Promise.all([first.cli().exited, ...lost]);
+    assertCleanOutput([first], [...cookies, ...secretsOf(fleet, provider)]);
     Object.assign(provider, { delay: 0, onRefresh: null });
   };
 

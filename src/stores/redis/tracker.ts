@@ -139,10 +139,13 @@ function createEar(master: RedisLink, watched: string, deps: EarDeps): Ear {
   };
 
   const connect = async (): Promise<RedisConnection> => {
+    // It may end while it is still being looked at, before it is handed over.
+    let handedOver: RedisConnection | null = null;
     const onEnd = (error: unknown): void => {
-      if (connection === opened) failed(error, 1);
+      if (handedOver !== null && connection === handedOver) failed(error, 1);
     };
     const opened = await deps.open(endpoint, { onEnd, onInvalidate: deps.onChange });
+    handedOver = opened;
     try {
       // The library turned tracking on as it connected, in the other mode.
       await opened.send(['CLIENT', 'TRACKING', 'OFF']);
