@@ -60,29 +60,41 @@ const free: Taken = { kind: 'taken', note: null, until: 0 };
 
 export function createLocks({ store, clock, lease = 3000, settling = 2500 }: LocksDeps): Locks {
   const held = new Set<() => void>();
-  /** Monotonic time before which no lock is given out; infinite from when the store was found away until it answers. */
+  /** Monotonic time before which no lock is given out. */
   let givenFrom = Number.NEGATIVE_INFINITY;
-  const storeIsAway = (): void => {
-    givenFrom = Number.POSITIVE_INFINITY;
+  /** Monotonic time since when the store fails; null while it answers. */
+  let awaySince: number | null = null;
+  const fails = (since: number): void => {
+    awaySince ??= since;
+  };
+  /** Holders renew at a third of the lease: an outage that is shorter costs none of them its lock. */
+  const answers = (): void => {
+    if (awaySince === null) return;
+    if (clock.monotonic() - awaySince >= lease / 3) givenFrom = clock.monotonic() + settling;
+    awaySince = null;
   };
 
   const acquire = async (name: string): Promise<Lock | Taken> => {
+    const asked = clock.monotonic();
     try {
       return await take(lockPrefix + name);
     } catch (error) {
-      storeIsAway();
+      fails(asked);
       throw error;
     }
   };
 
   const take = async (key: string): Promise<Lock | Taken> => {
+    if (awaySince !== null) {
+      await store.get(key);
+      answers();
+    }
     const asked = clock.monotonic();
     if (asked >= givenFrom) {
       const version = await store.addIfAbsent(key, entryOf('', clock.now() + lease));
       if (version !== null) return hold(key, { version, asked });
     }
     const found = await store.get(key);
-    if (givenFrom === Number.POSITIVE_INFINITY) givenFrom = clock.monotonic() + settling;
     if (found === null) return free;
     const note = Buffer.from(found.value).toString('utf8');
     // Written before the wall clock went back: whoever wrote it has long been gone (FL-050).
@@ -114,7 +126,7 @@ export function createLocks({ store, clock, lease = 3000, settling = 2500 }: Loc
         }
       } catch {
         // The next round tries again; `heldUntil` says how long that may go on.
-        storeIsAway();
+        fails(asked);
       }
     };
     const timer = setInterval(() => {
@@ -150,7 +162,7 @@ export function createLocks({ store, clock, lease = 3000, settling = 2500 }: Loc
 
   return {
     acquire,
-    storeIsAway,
+    storeIsAway: () => fails(Number.NEGATIVE_INFINITY),
     close() {
       for (const stop of [...held]) stop();
     },

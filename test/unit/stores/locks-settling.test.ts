@@ -62,8 +62,10 @@ test('an outage that begins again is waited for again', async () => {
   locks.storeIsAway();
   assert.equal(await kindOf(locks), 'taken');
   clock.advance(settling - 1);
-  store.fail('get');
+  store.fail('get', 'addIfAbsent');
+  clock.advance(1);
   await assert.rejects(locks.acquire('a'));
+  clock.advance(1000);
   store.fail();
   assert.equal(await kindOf(locks), 'taken');
   clock.advance(settling - 1);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SallyportError } from '../../../src/core/errors.ts';
+import { createLocks } from '../../../src/stores/locks.ts';
 import { createMemoryStore } from '../../../src/stores/memory-store.ts';
 import { createObservedStore } from '../../../src/stores/observed-store.ts';
 import { createSweeper } from '../../../src/stores/sweeper.ts';
@@ -94,4 +95,38 @@ test('a full memory store remembers no tags of what it refused, and makes room w
     (store.tagged('x:p') as readonly { key: string }[]).map(({ key }) => key),
     ['s:11'],
   );
+});
+
+test('locks are given out all the same while one command in fifty fails, and wait only after an outage that may have cost some', async () => {
+  const clock = createFakeClock();
+  const memory = createMemoryStore({ clock });
+  let isDown = false;
+  let asked = 0;
+  const addIfAbsent: typeof memory.addIfAbsent = (...args) => {
+    asked += 1;
+    if (isDown || asked % 50 === 0) throw new SallyportError('ERR_STORE_UNAVAILABLE', 'late');
+    return memory.addIfAbsent(...args);
+  };
+  const locks = createLocks({ store: { ...memory, addIfAbsent }, clock });
+  const isGiven = async (name: string): Promise<boolean> => {
+    const lock = await locks.acquire(name).catch(() => null);
+    if (lock?.kind === 'acquired') await lock.release();
+    return lock?.kind === 'acquired';
+  };
+  let given = 0;
+  for (let i = 0; i < 500; i += 1) {
+    if (await isGiven(`${i}`)) given += 1;
+    clock.advance(20);
+  }
+  assert.equal(given, 490);
+  isDown = true;
+  assert.equal(await isGiven('a'), false);
+  clock.advance(1000);
+  isDown = false;
+  assert.equal(await isGiven('a'), false, 'holders of before come first');
+  clock.advance(2500);
+  assert.equal(await isGiven('a'), true);
+  locks.storeIsAway();
+  assert.equal(await isGiven('a'), false);
+  locks.close();
 });
