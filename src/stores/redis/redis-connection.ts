@@ -3,8 +3,9 @@
  * only so many may wait: a server that stopped, is slow or cannot be reached costs a bounded time and bounded memory.
  */
 import { isIP } from 'node:net';
-import { RESP_TYPES, RedisClient, type RedisClientOptions } from '@redis/client';
+import type { RedisClientOptions } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
+import { clientLibrary } from './client-library.ts';
 import { redisFailure, redisUnavailable, replyCode } from './redis-error.ts';
 import type { Endpoint } from './redis-url.ts';
 import { within } from './within.ts';
@@ -54,8 +55,9 @@ export interface ConnectionDeps {
 /** Commands that may wait for their reply on one connection. */
 const mostInFlight = 8192;
 
-// Made once: the library builds a class for each new set of options.
-const makeClient = RedisClient.factory({ RESP: 3 });
+/** One object: the library builds a class for each new one. */
+const protocol = { RESP: 3 } as const;
+const makeClient = (options: RedisClientOptions) => clientLibrary().RedisClient.factory(protocol)(options);
 
 /** Fails within `connectTimeout`, with the error of the library, of the server or of the system. */
 export async function openConnection(
@@ -167,7 +169,7 @@ function clientOptions(endpoint: Endpoint, access: Access, invalidations: boolea
     disableClientInfo: true,
     maintNotifications: 'disabled',
     // The library's own limit ends when a command is written; ours is in `send`.
-    commandOptions: { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+    commandOptions: { timeout: 0, typeMapping: { [clientLibrary().RESP_TYPES.BLOB_STRING]: Buffer } },
   };
 }
 

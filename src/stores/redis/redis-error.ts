@@ -2,15 +2,8 @@
  * The one place where failures of Redis are translated: by the first word of an error reply, by the class of the
  * library's error, by the code of the system's. What a server says beyond its first word may quote a key and goes nowhere.
  */
-import {
-  ClientClosedError,
-  ClientOfflineError,
-  ConnectionTimeoutError,
-  DisconnectsClientError,
-  ErrorReply,
-  SocketClosedUnexpectedlyError,
-} from '@redis/client';
 import { SallyportError } from '../../core/errors.ts';
+import { clientLibrary } from './client-library.ts';
 import type { Endpoint } from './redis-url.ts';
 
 interface Translation {
@@ -109,13 +102,13 @@ export function redisFailure(what: keyof typeof own, endpoint?: Endpoint): Sally
 
 /** First word of an error reply: `MOVED`, `NOSCRIPT`; null for everything else. */
 export function replyCode(error: unknown): string | null {
-  if (!(error instanceof ErrorReply)) return null;
+  if (!(error instanceof clientLibrary().ErrorReply)) return null;
   return /^([A-Z]+)(?= |$)/.exec(error.message)?.[1] ?? 'ERR';
 }
 
 /** Where `MOVED 3999 10.0.0.1:6379` and `ASK …` send us; null for everything else. */
 export function redirection(error: unknown): { readonly kind: 'MOVED' | 'ASK'; readonly to: string } | null {
-  if (!(error instanceof ErrorReply)) return null;
+  if (!(error instanceof clientLibrary().ErrorReply)) return null;
   const match = /^(MOVED|ASK) \d{1,5} (\S{1,300})$/.exec(error.message);
   return match === null ? null : { kind: match[1] as 'MOVED' | 'ASK', to: match[2] as string };
 }
@@ -129,16 +122,20 @@ function unavailable({ detail, message }: Translation, endpoint: Endpoint | unde
 function translate(error: unknown): Translation {
   const reply = replyCode(error);
   if (reply !== null) return byReply[reply] ?? unknownReply(reply);
-  if (error instanceof ConnectionTimeoutError) return own['connect-timeout'];
+  if (error instanceof clientLibrary().ConnectionTimeoutError) return own['connect-timeout'];
   if (isClosed(error)) return closed;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
   return bySystemCode[code] ?? (isTls(code) ? tls : { detail: 'failed', message: `failed (${code})` });
 }
 
 function isClosed(error: unknown): boolean {
-  return [ClientClosedError, ClientOfflineError, DisconnectsClientError, SocketClosedUnexpectedlyError].some(
-    (known) => error instanceof known,
-  );
+  const library = clientLibrary();
+  return [
+    library.ClientClosedError,
+    library.ClientOfflineError,
+    library.DisconnectsClientError,
+    library.SocketClosedUnexpectedlyError,
+  ].some((known) => error instanceof known);
 }
 
 /** OpenSSL's own codes, and those with which Node reports why a certificate was not accepted. */

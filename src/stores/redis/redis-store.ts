@@ -2,7 +2,7 @@
 import { type Clock, type RandomBytes, systemRandom } from '../../core/clock.ts';
 import type { Emit } from '../../core/events.ts';
 import type { RedisConfig } from '../redis-config.ts';
-import { largestLabel, type Store } from '../store.ts';
+import { type Entry, largestLabel, type Store, type Tags } from '../store.ts';
 import { connectTo } from './connect-to.ts';
 import { hashSlot } from './hash-slot.ts';
 import { chunks, inBatches } from './in-batches.ts';
@@ -39,14 +39,25 @@ export function createRedisStore(config: RedisConfig, deps: RedisStoreDeps): Sto
   const list = createListing({ topology, router, prefix });
   const trackers: Tracker[] = [];
 
-  const write = async (
-    key: string,
-    entry: Parameters<Store['set']>[1],
-    condition: string,
-  ): Promise<number | null> => {
+  const write = async (key: string, entry: Entry, condition: string): Promise<number | null> => {
     const left = timeToLive(entry.expiresAt, clock.now());
     const version = await router.call(writeRecord, prefix + key, [encodeTail(entry), `${left}`, condition]);
     return version === null ? null : Number(version);
+  };
+
+  /** One write to the socket: the tags go before the record, since a record that no tag leads to cannot be ended by it. */
+  const make = async (key: string, entry: Entry, tagged: Tags): Promise<number | null> => {
+    // What has expired already is not written, and not told.
+    const lives = timeToLive(entry.expiresAt, clock.now()) > 0;
+    const undo = lives ? trackers.map((tracker) => tracker.making(key)) : [];
+    try {
+      const indexed = tags.add(key, tagged);
+      const [version] = await Promise.all([write(key, entry, 'always'), ...indexed]);
+      return version;
+    } catch (error) {
+      for (const takeBack of undo) takeBack();
+      throw error;
+    }
   };
 
   return {
@@ -57,9 +68,7 @@ export function createRedisStore(config: RedisConfig, deps: RedisStoreDeps): Sto
       return bytes.length === 0 ? null : decodeRecord(bytes);
     },
     async set(key, entry, tagged) {
-      // One write to the socket: the tags go before the record, since a record that no tag leads to cannot be ended by it.
-      const indexed = tagged === undefined ? [] : tags.add(key, tagged);
-      const [version] = await Promise.all([write(key, entry, 'always'), ...indexed]);
+      const version = await (tagged === undefined ? write(key, entry, 'always') : make(key, entry, tagged));
       if (version === null) throw redisFailure('unexpected');
       return version;
     },

@@ -31,6 +31,12 @@ export interface TrackerDeps {
 }
 
 export interface Tracker {
+  /**
+   * To be called before a record is made under a key that nobody knows yet: what is told of it first is this very write. A
+   * change by somebody else cannot be merged with it, since the server makes the key known only after it has told. Answers
+   * how to take it back, for when it is not certain that the record was written.
+   */
+  making(key: string): () => void;
   close(): void;
 }
 
@@ -44,10 +50,13 @@ export function createTracker(begin: string, watcher: StoreWatcher, deps: Tracke
   let told: 'nothing' | 'lost' | 'regained' = 'nothing';
   let lostAt = clock.monotonic();
   let closed = false;
+  /** Made here, and not told of yet. */
+  const own = new Set<string>();
 
   /** The first connection is waited for in silence; what is told of is that it cannot be had, or was lost. */
   const lose = (reason: string): void => {
     if (closed || told === 'lost') return;
+    own.clear();
     if (told === 'regained') {
       lostAt = clock.monotonic();
       watcher.lost();
@@ -57,6 +66,7 @@ export function createTracker(begin: string, watcher: StoreWatcher, deps: Tracke
   };
   const regain = (): void => {
     const before = told;
+    own.clear();
     told = 'regained';
     watcher.regained();
     if (before === 'lost') deps.emit('store.regained', { durationMs: clock.monotonic() - lostAt });
@@ -71,9 +81,10 @@ export function createTracker(begin: string, watcher: StoreWatcher, deps: Tracke
   const onChange = (key: string | null): void => {
     if (told !== 'regained') return;
     if (key !== null) {
-      if (key.startsWith(prefix)) watcher.changed(key.slice(prefix.length));
+      if (key.startsWith(prefix) && !own.delete(key)) watcher.changed(key.slice(prefix.length));
       return;
     }
+    own.clear();
     // Everything was deleted, or the server no longer knows what it has told.
     watcher.lost();
     watcher.regained();
@@ -103,6 +114,12 @@ export function createTracker(begin: string, watcher: StoreWatcher, deps: Tracke
   topology.onChange(follow);
   follow();
   return {
+    making(key) {
+      if (told !== 'regained' || !key.startsWith(begin)) return () => {};
+      const name = prefix + key;
+      own.add(name);
+      return () => void own.delete(name);
+    },
     close() {
       closed = true;
       for (const ear of ears.values()) ear.close();
