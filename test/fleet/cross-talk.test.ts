@@ -66,7 +66,7 @@ test('FL-069: 1,000 people on two nodes with aborts, resets, kept connections an
     const cookies = await seed.beginAll(signedIn);
     const crowd = names.map((name, index): Person => ({ name, cookie: cookies[index] as string }));
     const urls = fleet.nodes.map(({ url }) => url);
-    const deadline = performance.now() + soakTime({ full: 60_000, short: 15_000 });
+    const deadline = performance.now() + soakTime({ full: 60_000, promised: 60_000, short: 15_000 });
 
     const worker = async (): Promise<void> => {
       while (performance.now() < deadline) {

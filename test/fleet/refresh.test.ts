@@ -187,7 +187,7 @@ async function assertAllLive({ fleet, client, cookies }: Omit<Soak, 'duration'>)
 test('FL-062: 50 sessions with tokens of two seconds, requests given up at random, a certified provider: no session is lost', async (context) => {
   const { provider, fleet, secrets } = await startRealFleet();
   const client = createFleetClient(fleet.host, 40);
-  const duration = soakTime({ full: 120_000, short: 10_000 });
+  const duration = soakTime({ full: 120_000, promised: 120_000, short: 10_000 });
   try {
     const cookies = await signInMany(fleet, client, 50);
     const calls = provider.stats().token;

@@ -120,10 +120,12 @@ test('somebody who signs in and out thousands of times leaves no pile of entries
 test('a watch of one prefix hears records only, not their tags', async (context) => {
   const { url } = await server(context);
   const { store } = openRedisStore(context, { url });
+  const { store: other } = openRedisStore(context, { url });
   const told = record(store);
   await until('changes are told', () => told.isWhole());
   told.clear();
-  await store.set('s:a', entry('x'), { names: ['s:odd'], until: Date.now() + 60_000 });
+  await other.ready();
+  await other.set('s:a', entry('x'), { names: ['s:odd'], until: Date.now() + 60_000 });
   await until('it is told', () => told.has('s:a'), 1000);
   assert.deepEqual(told.told, ['s:a']);
 });
