@@ -139,6 +139,8 @@ export abstract class GateExchange {
   private settle(outcome: Outcome, decision: string, error: SallyportError | null, answer?: Respond): void {
     if (this.settled) return;
     this.settled = true;
+    // What carried it goes at once: kept until the exchange goes, it would outlive the collections of young objects.
+    this.carried = null;
     if (this.released) this.door.active.delete(this);
     const { head, door } = this;
     const { route, session } = this.forward ?? answer ?? { route: null, session: null };
