@@ -86,5 +86,6 @@ async function runTests(files: readonly string[], concurrency: number): Promise<
   stream.on('test:fail', () => {
     process.exitCode = 1;
   });
-  await stream.compose(spec).pipe(process.stdout, { end: false });
+  // To the end: what comes next must not run beside it.
+  for await (const text of stream.compose(spec)) process.stdout.write(text);
 }
