@@ -100,6 +100,12 @@ export async function letGo(live: LiveSession): Promise<void> {
   await lock?.release();
 }
 
+/** Notes activity. */
+export function noteUse(live: LiveSession, now: number, limits: Limits): void {
+  live.lastSeenAt = now;
+  renewAnswer(live, limits);
+}
+
 /** Makes the next answer from what is known now. */
 export function renewAnswer(live: LiveSession, limits: Limits): void {
   live.answer = answerFor(live, { ...live.record, lastSeenAt: live.lastSeenAt }, limits);

@@ -32,6 +32,8 @@ export interface Refresher {
   refresh(live: LiveSession): Promise<void>;
   /** When the tokens of this session are to be renewed; to be called whenever they changed. */
   schedule(live: LiveSession): void;
+  /** Whether its token is past its end, and the provider could not be asked for another one. */
+  isDead(live: LiveSession): boolean;
   /** The failure for a request whose token is past its end and cannot be renewed. */
   failure(live: LiveSession): SallyportError;
 }
@@ -242,6 +244,7 @@ export function createRefresher(deps: RefresherDeps): Refresher {
         (live.refreshAt !== Number.POSITIVE_INFINITY && hasTokensFromTheFuture(live, now))) &&
       (live.refreshing !== null || clock.monotonic() >= live.refreshNotBefore),
     isSpent,
+    isDead: (live) => live.refreshError !== null && clock.now() >= live.record.tokens.accessTokenExpiresAt,
     isBusy: slots.isFull,
     refresh(live) {
       live.refreshing ??= run(live).finally(() => {

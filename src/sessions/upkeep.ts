@@ -10,7 +10,15 @@ import type { Store } from '../stores/store.ts';
 import type { Endings } from './endings.ts';
 import type { Holds } from './holds.ts';
 import { type Limits, limitReached } from './limits.ts';
-import { type LiveSession, letGo, mendTimes, renewAnswer, renewCalm, timesOf } from './live-session.ts';
+import {
+  type LiveSession,
+  letGo,
+  mendTimes,
+  noteUse,
+  renewAnswer,
+  renewCalm,
+  timesOf,
+} from './live-session.ts';
 import { createRefresher } from './refresh.ts';
 import type { SessionCache } from './session-cache.ts';
 import type { SessionWriter } from './session-writer.ts';
@@ -103,10 +111,7 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
     renewCalm(live, limits);
   };
 
-  const touch = (live: LiveSession, now: number): void => {
-    live.lastSeenAt = now;
-    renewAnswer(live, limits);
-  };
+  const touch = (live: LiveSession, now: number): void => noteUse(live, now, limits);
 
   const write = async (live: LiveSession): Promise<void> => {
     try {
@@ -128,12 +133,8 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
 
   const refreshed = async (live: LiveSession): Promise<void> => {
     await track(refresher.refresh(live));
-    if (live.ended === null && isDead(live)) throw refresher.failure(live);
+    if (live.ended === null && refresher.isDead(live)) throw refresher.failure(live);
   };
-
-  /** Past its end, and the provider could not be asked for another one. */
-  const isDead = (live: LiveSession): boolean =>
-    live.refreshError !== null && clock.now() >= live.record.tokens.accessTokenExpiresAt;
 
   const discard = (key: string, reason: SessionEndReason): void => {
     endings.end(key, reason);
@@ -198,7 +199,7 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
         // Both ways: after the wall clock went back the time in the store is wrong as well.
         const unwritten = Math.abs(now - live.saved.record.lastSeenAt);
         if (slide && unwritten >= limits.slideEvery) persist(live);
-        if (isDead(live)) throw refresher.failure(live);
+        if (refresher.isDead(live)) throw refresher.failure(live);
         return null;
       }
       if (refresher.isSpent(live, now)) return refreshed(live);

@@ -8,7 +8,7 @@ import type { Locks } from '../../stores/locks.ts';
 import type { Endings } from '../endings.ts';
 import type { Holds } from '../holds.ts';
 import { type Limits, limitReached } from '../limits.ts';
-import { type LiveSession, mendTimes, renewAnswer, renewCalm, timesOf } from '../live-session.ts';
+import { type LiveSession, mendTimes, noteUse, renewAnswer, renewCalm, timesOf } from '../live-session.ts';
 import { createRefresher } from '../refresh.ts';
 import type { CookieSession } from './cookie-session.ts';
 import type { CookieSessionCache } from './cookie-session-cache.ts';
@@ -81,10 +81,7 @@ export function createCookieUpkeep(options: CookieUpkeepOptions, deps: CookieUpk
     renewCalm(live, limits);
   };
 
-  const touch = (live: LiveSession, now: number): void => {
-    live.lastSeenAt = now;
-    renewAnswer(live, limits);
-  };
+  const touch = (live: LiveSession, now: number): void => noteUse(live, now, limits);
 
   const refresh = (session: CookieSession): Promise<void> => {
     const { live } = session;
@@ -95,15 +92,11 @@ export function createCookieUpkeep(options: CookieUpkeepOptions, deps: CookieUpk
     return work.finally(() => pending.delete(work));
   };
 
-  /** Past its end, and the provider could not be asked for another one. */
-  const isDead = (live: LiveSession): boolean =>
-    live.refreshError !== null && clock.now() >= live.record.tokens.accessTokenExpiresAt;
-
   const refreshed = async (session: CookieSession): Promise<void> => {
     await refresh(session);
     const { live } = session;
     renewCalm(live, limits);
-    if (live.ended === null && isDead(live)) throw refresher.failure(live);
+    if (live.ended === null && refresher.isDead(live)) throw refresher.failure(live);
   };
 
   /** There is nowhere to put new tokens but into an answer: this one, unless the provider takes its time. */
@@ -178,7 +171,7 @@ export function createCookieUpkeep(options: CookieUpkeepOptions, deps: CookieUpk
       renewCalm(live, limits);
       if (!refresher.isDue(live, now)) {
         if (slide && needsCookies(session, now)) renewCookies(session);
-        if (isDead(live)) throw refresher.failure(live);
+        if (refresher.isDead(live)) throw refresher.failure(live);
         return null;
       }
       if (refresher.isSpent(live, now)) return refreshed(session);
