@@ -128,6 +128,21 @@ export const errorTable = {
     title: 'The logout was refused',
     help: 'A logout that the provider sent did not pass the checks; the audit event names the check. No session was ended.',
   },
+  ERR_CLIENT_CERTIFICATE: {
+    status: 400,
+    title: 'The client certificate cannot be understood',
+    help: 'The header in which a trusted proxy hands on the certificate of the client came twice, or holds no certificate.',
+  },
+  ERR_UPSTREAM_TOKEN_DENIED: {
+    status: 403,
+    title: 'You may not use this application',
+    help: 'The provider refused to issue a token for the application (`invalid_grant`, `invalid_target`, `invalid_scope`, `access_denied`). The request was not sent.',
+  },
+  ERR_UPSTREAM_TOKEN: {
+    status: 502,
+    title: 'The application cannot be called right now',
+    help: 'The provider gave no usable answer to the request for a token for the application (`upstreamToken`); the log names the check. The request was not sent.',
+  },
   ERR_UPSTREAM_UNREACHABLE: {
     status: 502,
     title: 'The application cannot be reached',

@@ -17,6 +17,8 @@ export interface Events {
     readonly status: number;
     /** `Session.logId`, or null. */
     readonly session: string | null;
+    /** `ApiCaller.name`, or null. */
+    readonly caller: string | null;
     readonly client: string;
     readonly durationMs: number;
     /** Time until the response head of the application came; null when nothing was forwarded. */
@@ -85,7 +87,17 @@ export interface Events {
   'token.revoked': { readonly provider: string; readonly outcome: 'revoked' | 'unsupported' | 'failed' };
   'provider.called': {
     readonly provider: string;
-    readonly call: 'discovery' | 'jwks' | 'par' | 'token' | 'refresh' | 'userinfo' | 'revocation';
+    readonly call:
+      | 'discovery'
+      | 'jwks'
+      | 'par'
+      | 'token'
+      | 'refresh'
+      | 'userinfo'
+      | 'revocation'
+      | 'introspection'
+      | 'client-credentials'
+      | 'exchange';
     readonly outcome: 'ok' | 'refused' | 'failed' | 'timeout';
     readonly durationMs: number;
   };
@@ -114,6 +126,20 @@ export interface Events {
     /** Stack frames without messages: a message may quote what was being handled. */
     readonly stack: string;
   };
+  /** A bearer token or an API key was looked at and is not good. */
+  'credential.refused': {
+    readonly requestId: string;
+    readonly kind: 'bearer' | 'api-key';
+    /** Name of the api; null for a key. */
+    readonly api: string | null;
+    /** Which check refused it, as a stable word. */
+    readonly detail: string;
+    readonly client: string;
+  };
+  /** A token was verified, and not just remembered. */
+  'token.verified': { readonly api: string; readonly how: 'signature' | 'introspection' };
+  /** The application is not one of the token's audiences (`clusters.*.audiences`): it got none. */
+  'token.withheld': { readonly requestId: string; readonly route: string; readonly cluster: string };
   'header.omitted': {
     readonly requestId: string;
     readonly route: string;
@@ -232,6 +258,21 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
     level: 'error',
     audit: false,
     help: 'A bug: the request got `ERR_INTERNAL`. Please report it with `stack`.',
+  },
+  'credential.refused': {
+    level: 'debug',
+    audit: true,
+    help: 'A bearer token or an API key was refused; `detail` names the check.',
+  },
+  'token.verified': {
+    level: 'debug',
+    audit: false,
+    help: 'A bearer token was verified, by its signature or at its issuer. A remembered one is not verified again.',
+  },
+  'token.withheld': {
+    level: 'warn',
+    audit: false,
+    help: 'A token was not sent, because the application is not among its audiences (`clusters.*.audiences`).',
   },
   'header.omitted': {
     level: 'warn',

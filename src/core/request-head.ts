@@ -18,6 +18,11 @@ export interface Client {
   /** IPv4 or IPv6 address without port or brackets. */
   readonly address: string;
   readonly scheme: 'http' | 'https';
+  /**
+   * `x5t#S256` of the certificate that the client proved to hold (RFC 8705 section 3.1), here or at a trusted proxy;
+   * null without one.
+   */
+  readonly certificateThumbprint: string | null;
 }
 
 export interface RequestHead {

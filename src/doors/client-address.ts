@@ -31,7 +31,11 @@ export function createClientAddress(trusted: BlockList): ClientAddress {
         address = next;
         end = comma;
       }
-      return { address, scheme: forwardedProto === 'https' ? 'https' : 'http' };
+      return {
+        address,
+        scheme: forwardedProto === 'https' ? 'https' : 'http',
+        certificateThumbprint: null,
+      };
     },
   };
 }

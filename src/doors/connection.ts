@@ -28,7 +28,7 @@ export class Connection {
     this.door = door;
     this.socket = socket;
     const address = parseAddress(socket.remoteAddress ?? '') ?? '0.0.0.0';
-    this.peer = { address, scheme: 'http' };
+    this.peer = { address, scheme: 'http', certificateThumbprint: null };
     this.trusted = door.clientAddress.isTrusted(address);
     socket.on('close', () => this.#closed());
   }
@@ -72,6 +72,7 @@ export class Connection {
       decision: word,
       status: answer.status,
       session: null,
+      caller: null,
       client: this.peer.address,
       durationMs: 0,
       upstreamMs: null,

@@ -143,7 +143,7 @@ export abstract class GateExchange {
     this.carried = null;
     if (this.released) this.door.active.delete(this);
     const { head, door } = this;
-    const { route, session } = this.forward ?? answer ?? { route: null, session: null };
+    const { route, session, caller } = this.forward ?? answer ?? nobody;
     door.deps.emit('request.finished', {
       requestId: head.id,
       method: head.method,
@@ -152,6 +152,7 @@ export abstract class GateExchange {
       decision,
       status: this.broken?.status ?? outcome.status,
       session: session?.logId ?? null,
+      caller: caller?.name ?? null,
       client: head.client.address,
       durationMs: door.deps.clock.monotonic() - this.startedAt,
       upstreamMs: outcome.upstreamMs,
@@ -171,3 +172,5 @@ function cookiesOf(forward: Forward | null, error: SallyportError | null): SetCo
 function ownOutcome(status: number, bytesOut: number, aborted: boolean): Outcome {
   return { status, upstreamMs: null, bytesIn: 0, bytesOut, error: null, aborted };
 }
+
+const nobody = { route: null, session: null, caller: null } as const;

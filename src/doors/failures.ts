@@ -18,6 +18,7 @@ export function answerFailure(door: Door, head: RequestHead | null, error: Sally
       reason: 'failure',
       route: null,
       session: null,
+      caller: null,
     };
   }
 }

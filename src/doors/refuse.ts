@@ -50,6 +50,7 @@ export function answerOptions(
     reason: 'options',
     route: null,
     session: null,
+    caller: null,
   };
   const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
   if (length !== undefined || coding !== undefined) {
@@ -78,6 +79,7 @@ function emitRefused(connection: Connection, { id, request, answer, word }: Refu
     decision: word ?? answer.reason,
     status: answer.status,
     session: null,
+    caller: null,
     client: connection.peer.address,
     durationMs: 0,
     upstreamMs: null,

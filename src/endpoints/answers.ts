@@ -36,6 +36,7 @@ function respond(headers: readonly string[], body: string, options: AnswerOption
     reason: options.reason,
     route: null,
     session: options.session ?? null,
+    caller: null,
   };
 }
 

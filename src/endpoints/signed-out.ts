@@ -1,5 +1,5 @@
 /** `GET signed-out`: where a logout ends, here or back from the provider. Public; changes no session (LO-044). */
-import type { Authentication } from '../core/authentication.ts';
+import type { SessionAuthentication } from '../core/authentication.ts';
 import type { Respond } from '../core/decision.ts';
 import { type RequestHead, requestHeader } from '../core/request-head.ts';
 import { signedOutPage, stillSignedInPage } from '../pages/signed-out-page.ts';
@@ -54,7 +54,7 @@ function signedOut(context: EndpointContext, head: RequestHead) {
 
 function stillSignedIn(
   context: EndpointContext,
-  { session, setCookies }: Extract<Authentication, { kind: 'session' }>,
+  { session, setCookies }: Extract<SessionAuthentication, { kind: 'session' }>,
 ): Respond {
   const logoutUrl = ownUrl(context, context.config.paths.logout);
   const page = stillSignedInPage({ logoutUrl, homeUrl: context.home });

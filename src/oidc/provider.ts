@@ -1,5 +1,7 @@
 /** An OpenID provider as the rest of the product sees it. Made by `createProvider`; failures are `SallyportError`s. */
 import type { Claims, TokenSet } from '../core/identity.ts';
+import type { OwnGrants } from './own-grants.ts';
+import type { TokenIssuer } from './token-issuer.ts';
 
 /** What a login may ask of the provider; an allow-list, reserved parameters cannot be set (RD-052). */
 export interface LoginParameters {
@@ -87,6 +89,10 @@ export interface Provider {
    * `ERR_PROVIDER_*` when there are no keys to check it with. Whether it came before is not known here.
    */
   verifyLogoutToken(token: string): Promise<LogoutToken>;
+  /** The same server, as those see it who check its access tokens. Closed with the provider. */
+  readonly tokenIssuer: TokenIssuer;
+  /** Tokens for the applications behind the gate. */
+  readonly grants: OwnGrants;
   /** Origins of the pages that a person sees at the provider, as far as they are known: who may frame the gate. */
   pageOrigins(): readonly string[];
   /** Whether metadata is known and fresh enough to sign in; for readiness. */

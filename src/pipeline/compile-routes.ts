@@ -1,23 +1,42 @@
 /** From configured routes to the immutable ones that `decide` and the upstreams use. */
-import type { HeaderTemplate, Route } from '../core/route.ts';
+import type { CredentialKind, HeaderTemplate, Route } from '../core/route.ts';
 import { parseHeaderTemplate } from './header-template.ts';
 import type { RouteConfig } from './route-config.ts';
 import { parseRoutePattern } from './route-pattern.ts';
+import { compileUpstreamToken } from './upstream-token-config.ts';
 
 /** Takes a validated configuration; throws on one that is not. */
-export function compileRoutes(config: { readonly routes: readonly RouteConfig[] }): readonly Route[] {
-  return Object.freeze(config.routes.map(compileRoute));
+export function compileRoutes(config: {
+  readonly routes: readonly RouteConfig[];
+  readonly apis?: ApiOrigins;
+}): readonly Route[] {
+  const apis = config.apis ?? {};
+  return Object.freeze(config.routes.map((route) => compileRoute(route, apis)));
 }
 
-function compileRoute(config: RouteConfig): Route {
+const nothing: readonly CredentialKind[] = [];
+const sessionAlone: readonly CredentialKind[] = ['session'];
+
+/** What routes take over from the apis that they name. */
+type ApiOrigins = Readonly<Record<string, { readonly corsOrigins: readonly string[] }>>;
+
+function compileRoute(config: RouteConfig, apis: ApiOrigins): Route {
   return Object.freeze({
     name: config.name ?? config.path,
     path: config.path,
     methods: config.methods === undefined ? null : new Set(config.methods),
     cluster: config.cluster,
-    access: config.access,
+    access: config.access ?? 'signed-in',
+    authenticate: config.authenticate ?? (config.access === 'public' ? nothing : sessionAlone),
+    api: config.api ?? null,
+    apiKeys: config.apiKeys === undefined ? null : new Set(config.apiKeys),
+    scopes: config.scopes,
+    acrValues: config.acrValues,
+    maxAge: config.maxAge ?? null,
     onAnonymous: config.onAnonymous,
-    upstreamToken: config.upstreamToken,
+    upstreamToken: compileUpstreamToken(config.upstreamToken),
+    corsOrigins: apis[config.api ?? '']?.corsOrigins ?? [],
+    retryUnauthorized: config.retryUnauthorized,
     csrf: config.csrf,
     requestHeaders: Object.entries(config.requestHeaders).map(compileHeader),
     passAuthorization: config.passAuthorization,

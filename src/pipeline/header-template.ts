@@ -26,7 +26,7 @@ export function parseHeaderTemplate(name: string, value: string): TemplateResult
     if (open === -1) break;
     const hole = readHole(rest.slice(open));
     if (typeof hole === 'string') return { ok: false, reason: hole };
-    holes.push({ source: hole.source, path: hole.path });
+    holes.push({ source: hole.source, path: hole.path, separator: hole.separator });
     rest = rest.slice(open + hole.length);
   }
   return { ok: true, template: { name: name.toLowerCase(), literals, holes } };
@@ -50,7 +50,7 @@ function readHole(text: string): (Hole & { readonly length: number }) | string {
   }
   if (source === 'params' && path.length > 1)
     return 'has a malformed placeholder: a captured segment has no members';
-  return { source, path, length: at + 1 };
+  return { source, path, separator: null, length: at + 1 };
 }
 
 /** Fields that the gate itself writes, that frame the message, or that carry somebody's credentials. */

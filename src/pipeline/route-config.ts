@@ -1,8 +1,12 @@
 /** Configuration of a route: which requests it takes, who may pass, and what the application receives. */
 import { z } from 'zod';
-import { size } from '../core/scalars.ts';
+import { duration, size } from '../core/scalars.ts';
+import { type CredentialFields, credentialProblems } from './credential-rules.ts';
 import { headerNameProblem, parseHeaderTemplate } from './header-template.ts';
 import { parseRoutePattern } from './route-pattern.ts';
+import { upstreamTokenSchema } from './upstream-token-config.ts';
+
+const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one value: no spaces, no quotes');
 
 const pathSchema = z.string().superRefine((path, context) => {
   const result = parseRoutePattern(path);
@@ -54,17 +58,54 @@ const routeSchema = z
     cluster: z.string().min(1).describe('The cluster that requests go to.'),
     access: z
       .enum(['public', 'signed-in'])
-      .describe('Who may pass: everybody, or people with a session. There is no default.'),
+      .optional()
+      .describe(
+        'Who may pass: everybody, or whoever brings a credential of `authenticate`. There is no default: every route says `access` or `authenticate`.',
+      ),
+    authenticate: z
+      .array(z.enum(['session', 'bearer', 'api-key']))
+      .min(1, 'is empty')
+      .refine((kinds) => new Set(kinds).size === kinds.length, 'names one kind twice')
+      .optional()
+      .describe(
+        'Which credentials the route takes: the session of a signed-in person, a bearer token, an API key. `[session]` where only `access: signed-in` is said. Two of them on one request are answered with 400.',
+      ),
+    api: z.string().min(1).optional().describe('Which of the `apis` checks bearer tokens.'),
+    apiKeys: z
+      .array(z.string().min(1))
+      .min(1, 'is empty')
+      .optional()
+      .describe('Which of the `apiKeys` may pass; without it, every one.'),
+    scopes: z
+      .array(scope)
+      .default([])
+      .describe('Scopes that must have been granted, all of them: to the session, the token or the key.'),
+    acrValues: z
+      .array(scope)
+      .default([])
+      .describe(
+        'Authentication context classes, one of which a bearer token must have been issued in (`acr`, RFC 9470).',
+      ),
+    maxAge: duration()
+      .optional()
+      .describe('How long ago the person behind a bearer token may have signed in (`auth_time`, RFC 9470).'),
     onAnonymous: z
       .enum(['login', 'unauthorized', 'forbidden', 'not-found'])
       .default('login')
       .describe(
         'What somebody without a session gets: `login` redirects a navigation to the sign-in and answers 401 to everything else; the others always answer 401, 403 or 404.',
       ),
-    upstreamToken: z
-      .enum(['none', 'access', 'id'])
+    upstreamToken: upstreamTokenSchema
       .default('none')
-      .describe("Which of the session's tokens the application receives as `Authorization: Bearer`."),
+      .describe(
+        "Which token the application receives in `Authorization`. `access`, `id`: that of the session. `pass`: the caller's own bearer token. `client`: one of the gate itself, by client credentials. `exchange`: one that the provider gives for the caller's. `assertion`: one that the gate signs.",
+      ),
+    retryUnauthorized: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether a 401 of the application makes the gate renew the token once and send a request that can be repeated (GET, HEAD or OPTIONS without a body) once more.',
+      ),
     csrf: z
       .enum(['fetch-metadata', 'header'])
       .default('fetch-metadata')
@@ -94,18 +135,12 @@ export type RouteConfig = z.output<typeof routeSchema>;
 function checkRoute(
   route: {
     readonly path: string;
-    readonly upstreamToken: string;
-    readonly passAuthorization: boolean;
     readonly requestHeaders: Readonly<Record<string, string>>;
-  },
+  } & CredentialFields,
   context: z.core.$RefinementCtx,
 ): void {
-  if (route.passAuthorization && route.upstreamToken !== 'none') {
-    context.addIssue({
-      code: 'custom',
-      path: ['passAuthorization'],
-      message: 'cannot be on together with `upstreamToken`: both write `Authorization`',
-    });
+  for (const { path, message } of credentialProblems(route)) {
+    context.addIssue({ code: 'custom', path: [...path], message });
   }
   const pattern = parseRoutePattern(route.path);
   const params = pattern.ok ? pattern.pattern.params : [];

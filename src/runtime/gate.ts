@@ -1,5 +1,6 @@
 /** A validated configuration becomes a gate that listens. */
 import { createAdminServer, type Readiness } from '../admin/admin-server.ts';
+import type { ApiKeys } from '../api-keys/api-keys.ts';
 import type { Warning } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, type RandomBytes, systemClock, systemRandom } from '../core/clock.ts';
@@ -14,12 +15,15 @@ import { createEndpoints } from '../endpoints/create-endpoints.ts';
 import type { EndpointTable } from '../endpoints/endpoint.ts';
 import type { LogSink } from '../observe/log-output.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { createAuthenticate } from '../pipeline/authenticate.ts';
+import { createCallerRules } from '../pipeline/authorize.ts';
 import { compileRoutes } from '../pipeline/compile-routes.ts';
 import { createDecide } from '../pipeline/decide.ts';
 import { createAnswers } from '../pipeline/respond.ts';
 import { createRouteTable } from '../pipeline/route-table.ts';
 import type { SessionDirectory } from '../sessions/session-directory.ts';
 import type { Sessions } from '../sessions/sessions.ts';
+import { createUpstreamTokens } from '../upstream-tokens/create-upstream-tokens.ts';
 import { type Carrier, createCarrier } from '../upstreams/create-carrier.ts';
 import { type AllDeps, createIdentityParts, type SharedDeps } from './identity.ts';
 import { createObservers } from './observers.ts';
@@ -157,12 +161,30 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
 }
 
 function createDeciding(config: Config, routes: readonly Route[], deps: AllDeps) {
-  const answers = createAnswers({ publicUrl: deps.publicUrl, loginPath: config.endpoints.paths.login });
+  const apis = new Map();
+  const apiKeys: ApiKeys = {
+    header: 'x-api-key',
+    authenticate: () => ({ kind: 'none' }),
+    challenge: { status: 401, error: null, headers: [], detail: 'missing' },
+  };
+  const callerRules = createCallerRules(apis, apiKeys);
+  const answers = createAnswers({
+    callerRules,
+    publicUrl: deps.publicUrl,
+    loginPath: config.endpoints.paths.login,
+  });
   const decide = createDecide({
     endpoints: createOwnEndpoints(config, deps),
     endpointPrefix: config.endpoints.prefix,
     routes: createRouteTable(routes),
-    sessions: deps.sessions,
+    authenticate: createAuthenticate({
+      sessions: deps.sessions,
+      hasSessionCookie: deps.cookieNames.hasSession,
+      apis,
+      apiKeys,
+    }),
+    callerRules,
+    upstreamTokens: createUpstreamTokens(),
     answers,
     publicUrl: deps.publicUrl,
     clock: deps.clock,

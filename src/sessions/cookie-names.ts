@@ -1,4 +1,6 @@
 /** The names of the gate's own cookies, and which cookies are never anybody else's business. */
+import type { RequestHead } from '../core/request-head.ts';
+import { cookiesWithPrefix } from './cookie-header.ts';
 import type { SessionConfig } from './session-config.ts';
 
 export interface CookieNames {
@@ -14,7 +16,12 @@ export interface CookieNames {
    * `-`, `_` or `.`. Such cookies are taken out of what an application gets and of what it sets.
    */
   isOwn(name: string): boolean;
+  /** Whether a request brings a session cookie, or pieces of one, good or not. */
+  hasSession(head: RequestHead): boolean;
 }
+
+/** What follows the name in the pieces of a session in cookies. */
+const piece = /^-\d$/;
 
 /** `__Host-` binds a cookie to this very host: no sibling and no plain-http page can set it (RFC 6265bis section 4.1.3). */
 export function createCookieNames(config: Pick<SessionConfig, 'cookie'>, publicUrl: URL): CookieNames {
@@ -30,5 +37,9 @@ export function createCookieNames(config: Pick<SessionConfig, 'cookie'>, publicU
     bounce: `${base}-bounce`,
     secure,
     isOwn: (name) => own.test(name),
+    hasSession: ({ headers }) =>
+      cookiesWithPrefix(headers, base).some(
+        ({ name }) => name === base || piece.test(name.slice(base.length)),
+      ),
   };
 }

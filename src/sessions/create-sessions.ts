@@ -3,7 +3,7 @@
  * of a session in this process is one `LiveSession` in the cache; the store has the last word on whether it exists, and
  * tells when it does not any more.
  */
-import type { Authentication } from '../core/authentication.ts';
+import type { SessionAuthentication } from '../core/authentication.ts';
 import type { Clock, RandomBytes } from '../core/clock.ts';
 import { noCookies, type SetCookies } from '../core/decision.ts';
 import type { Emit } from '../core/events.ts';
@@ -57,7 +57,7 @@ export interface SessionsDeps {
 
 const everyRequest: AuthenticateOptions = { slide: true };
 
-const none: Authentication = { kind: 'none' };
+const none: SessionAuthentication = { kind: 'none' };
 
 /**
  * The answer that ended these sessions took care of the cookie. A request that was sent before and is answered after it
@@ -120,7 +120,7 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
       maxAge,
     });
   const cleared: SetCookies = [sessionCookie('', 0)];
-  const rejected = (reason: string): Authentication => ({
+  const rejected = (reason: string): SessionAuthentication => ({
     kind: 'rejected',
     reason,
     setCookies: keepsCookie.has(reason) ? noCookies : cleared,
@@ -151,7 +151,10 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     return live;
   };
 
-  const judge = (found: LiveSession | string, options: AuthenticateOptions): MaybePromise<Authentication> => {
+  const judge = (
+    found: LiveSession | string,
+    options: AuthenticateOptions,
+  ): MaybePromise<SessionAuthentication> => {
     if (typeof found === 'string') return rejected(found);
     const reason = limitReached(timesOf(found), limits, clock.now());
     if (reason === null) return attend(found, options);
@@ -160,7 +163,10 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
     return rejected(reason);
   };
 
-  const judgeIdle = async (live: LiveSession, options: AuthenticateOptions): Promise<Authentication> => {
+  const judgeIdle = async (
+    live: LiveSession,
+    options: AuthenticateOptions,
+  ): Promise<SessionAuthentication> => {
     await upkeep.expireIdle(live);
     return live.ended === null ? attend(live, options) : rejected(live.ended);
   };
@@ -168,14 +174,14 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
   const attend = (
     found: LiveSession,
     { slide, renew }: AuthenticateOptions,
-  ): MaybePromise<Authentication> => {
+  ): MaybePromise<SessionAuthentication> => {
     if (renew === false) return found.answer;
     const waiting = upkeep.attend(found, slide);
     if (waiting === null) return found.answer;
     return waiting.then(() => (found.ended === null ? found.answer : rejected(found.ended)));
   };
 
-  const load = (value: string, options: AuthenticateOptions): MaybePromise<Authentication> => {
+  const load = (value: string, options: AuthenticateOptions): MaybePromise<SessionAuthentication> => {
     const cookie = parseSessionCookie(value);
     if (cookie === null) return rejected('malformed');
     const key = sessionKey(cookie.id);
@@ -185,7 +191,10 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
   };
 
   /** The record may have changed since it was read, or there is no telling. */
-  const readAgain = (live: LiveSession, options: AuthenticateOptions): MaybePromise<Authentication> => {
+  const readAgain = (
+    live: LiveSession,
+    options: AuthenticateOptions,
+  ): MaybePromise<SessionAuthentication> => {
     const reading = following.read(live);
     const answer = () => (live.ended === null ? judge(live, options) : rejected(live.ended));
     return reading === undefined ? answer() : reading.then(answer);

@@ -2,7 +2,7 @@
  * A session that this process has opened: what the store holds, what has happened since, and the answer that is ready
  * for the next request. The only mutable thing in this folder; its snapshots (`Session`) never change.
  */
-import type { Authentication } from '../core/authentication.ts';
+import type { SessionAuthentication } from '../core/authentication.ts';
 import { noCookies } from '../core/decision.ts';
 import type { SallyportError } from '../core/errors.ts';
 import type { SessionEndReason } from '../core/session.ts';
@@ -50,7 +50,7 @@ export interface LiveSession {
   /** Within [calmFrom, calmUntil) a request needs neither sliding nor refresh nor a look at the limits. */
   calmFrom: number;
   calmUntil: number;
-  answer: Extract<Authentication, { kind: 'session' }>;
+  answer: Extract<SessionAuthentication, { kind: 'session' }>;
   /** Set by every use, cleared by the cache in passing. */
   used: boolean;
 }

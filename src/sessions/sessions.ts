@@ -1,5 +1,5 @@
 /** Sessions as the pipeline and the endpoints use them. Made by `createSessions`. */
-import type { Authentication } from '../core/authentication.ts';
+import type { SessionAuthentication } from '../core/authentication.ts';
 import type { SetCookies } from '../core/decision.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { RequestHead } from '../core/request-head.ts';
@@ -20,7 +20,7 @@ export interface Sessions {
    * sliding nor refresh. Throws `ERR_STORE_UNAVAILABLE`, or `ERR_PROVIDER_UNAVAILABLE` when the access token has
    * expired and could not be renewed.
    */
-  authenticate(head: RequestHead, options?: AuthenticateOptions): MaybePromise<Authentication>;
+  authenticate(head: RequestHead, options?: AuthenticateOptions): MaybePromise<SessionAuthentication>;
   /**
    * Begins a session under a new id and ends the one that the browser came with (SC-001, SC-002). `startedAt` is when
    * the login was begun (Unix time in milliseconds, now when absent): a logout that the provider has told of since then

@@ -7,7 +7,6 @@ import type { Forward } from '../core/decision.ts';
 import type { Emit } from '../core/events.ts';
 import type { RequestHead } from '../core/request-head.ts';
 import type { HeaderTemplate } from '../core/route.ts';
-import type { Session } from '../core/session.ts';
 import { createFieldRules, type FieldRule } from './field-rules.ts';
 import { fillTemplate } from './header-value.ts';
 import { type IsOwnCookie, withoutOwnCookies } from './own-cookies.ts';
@@ -115,12 +114,12 @@ export function createOutgoingHead(deps: OutgoingHeadDeps): BuildHead {
 
   /** The token and the claims of the very snapshot that was judged (RT-070), or nothing. */
   function addIdentity(out: string[], head: RequestHead, forward: Forward): void {
-    const { route, session } = forward;
-    if (route.upstreamToken !== 'none' && session !== null) {
-      removeField(out, 'authorization');
-      out.push('authorization', `Bearer ${tokenOf(session, route.upstreamToken)}`);
+    const { route, session, caller, upstreamToken } = forward;
+    if (upstreamToken !== null) {
+      removeField(out, upstreamToken.header);
+      out.push(upstreamToken.header, upstreamToken.value);
     }
-    const claims = session === null ? null : session.identity.claims;
+    const claims = (session ?? caller)?.identity.claims ?? null;
     for (const template of route.requestHeaders) {
       const filled = fillTemplate(template, { claims, params: forward.params });
       if (filled === 'too-long') reportOmitted(head, forward, template);
@@ -136,10 +135,6 @@ export function createOutgoingHead(deps: OutgoingHeadDeps): BuildHead {
       reason: 'too-long',
     });
   }
-}
-
-function tokenOf(session: Session, which: 'access' | 'id'): string {
-  return which === 'access' ? session.tokens.accessToken : session.tokens.idToken;
 }
 
 /** `connection` is nearly always `keep-alive` or `upgrade`, which name no field that is left here. */

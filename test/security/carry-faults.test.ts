@@ -447,7 +447,9 @@ test('RT-029: a captured segment arrives in a header encoded', async (t) => {
   const route = createRoute({
     path: '/:id',
     access: 'public',
-    requestHeaders: [{ name: 'x-user', literals: ['', ''], holes: [{ source: 'params', path: ['id'] }] }],
+    requestHeaders: [
+      { name: 'x-user', literals: ['', ''], holes: [{ source: 'params', path: ['id'], separator: null }] },
+    ],
   });
   const door = await withDoor(t, {
     targets: [echo.url],

@@ -100,6 +100,8 @@ export async function createCarrierDoor(options: CarrierDoorOptions): Promise<Ca
     route: createRoute({ path: '/**', access: 'public' }),
     params: {},
     session: null,
+    caller: null,
+    upstreamToken: null,
     setCookies: [],
     ...options.forward?.(head),
   });
@@ -188,7 +190,7 @@ function headOf(request: IncomingMessage, upgrade: string | null): RequestHead {
     },
     host: request.headers.host ?? '',
     headers,
-    client: { address: '192.0.2.7', scheme: 'https' },
+    client: { address: '192.0.2.7', scheme: 'https', certificateThumbprint: null },
     upgrade,
   };
 }

@@ -1,6 +1,6 @@
 /** Sessions in cookies, with or without a deny-list, with time, provider, browser and events in the test's hands. */
 import { randomBytes } from 'node:crypto';
-import type { Authentication } from '../../src/core/authentication.ts';
+import type { SessionAuthentication } from '../../src/core/authentication.ts';
 import type { SetCookies } from '../../src/core/decision.ts';
 import type { EventName, Events } from '../../src/core/events.ts';
 import type { RequestHead } from '../../src/core/request-head.ts';
@@ -57,7 +57,7 @@ export function createCookieFixture(options: CookieFixtureOptions = {}) {
     browser.take(begun.setCookies);
     return begun.session;
   };
-  const ask = async (browser: Browser, how?: AuthenticateOptions): Promise<Authentication> => {
+  const ask = async (browser: Browser, how?: AuthenticateOptions): Promise<SessionAuthentication> => {
     const answer = await sessions.authenticate(browser.head(), how);
     browser.take(answer.kind === 'none' ? [] : answer.setCookies);
     return answer;

@@ -1,6 +1,6 @@
 /** Sessions over a store of the test's choice, with time, provider and events in the test's hands. */
 import { randomBytes } from 'node:crypto';
-import type { Authentication } from '../../src/core/authentication.ts';
+import type { SessionAuthentication } from '../../src/core/authentication.ts';
 import type { SetCookies } from '../../src/core/decision.ts';
 import type { EventName, Events } from '../../src/core/events.ts';
 import type { HeaderList } from '../../src/core/headers.ts';
@@ -65,7 +65,7 @@ export function createSessionFixture(options: FixtureOptions = {}) {
     const answer = await sessions.authenticate(headWith(cookie), { slide });
     return answer.kind === 'session' ? answer.session : null;
   };
-  const authenticate = async (...cookies: readonly string[]): Promise<Authentication> =>
+  const authenticate = async (...cookies: readonly string[]): Promise<SessionAuthentication> =>
     sessions.authenticate(headWith(...cookies));
   const named = <Name extends EventName>(name: Name) =>
     events.filter((entry) => entry.name === name).map((entry) => entry.event as Events[Name]);
@@ -110,7 +110,7 @@ export function headWith(...cookies: readonly string[]): RequestHead {
     url: { path: '/', search: '' },
     host: 'app.test',
     headers,
-    client: { address: '127.0.0.1', scheme: 'https' },
+    client: { address: '127.0.0.1', scheme: 'https', certificateThumbprint: null },
     upgrade: null,
   };
 }

@@ -1,5 +1,5 @@
 /** From a request to the session that its cookies are, with what is due before it may answer. */
-import type { Authentication } from '../../core/authentication.ts';
+import type { SessionAuthentication } from '../../core/authentication.ts';
 import type { Clock } from '../../core/clock.ts';
 import { noCookies } from '../../core/decision.ts';
 import type { MaybePromise } from '../../core/maybe-promise.ts';
@@ -11,7 +11,7 @@ import type { Hit } from './cookie-session-cache.ts';
 import type { CookieSessionParts } from './cookie-session-parts.ts';
 
 const everyRequest: AuthenticateOptions = { slide: true };
-const none: Authentication = { kind: 'none' };
+const none: SessionAuthentication = { kind: 'none' };
 /**
  * Milliseconds after an end in which the answer that told of it is still on its way: a request that was sent before and
  * is answered after it must not clear the cookies of the session that came next.
@@ -31,13 +31,13 @@ export function createCookieAuthentication(deps: CookieAuthenticationDeps): Sess
   const { sealer, cache, verdicts, upkeep, admission, readPieces, clock } = deps;
   const { denyList } = verdicts;
 
-  const rejected = (reason: string, head: RequestHead, settled = false): Authentication => {
+  const rejected = (reason: string, head: RequestHead, settled = false): SessionAuthentication => {
     const stay = forAnotherNode.has(reason) || (clearedAlready.has(reason) && !settled);
     return { kind: 'rejected', reason, setCookies: stay ? noCookies : sealer.clearSent(head.headers, 0) };
   };
 
   /** With the newest cookies when the request came with older ones. */
-  const answer = ({ session, pieces }: Hit): Authentication => {
+  const answer = ({ session, pieces }: Hit): SessionAuthentication => {
     const { live } = session;
     if (pieces === session.latest) {
       session.seen = true;
@@ -48,7 +48,11 @@ export function createCookieAuthentication(deps: CookieAuthenticationDeps): Sess
     return { ...live.answer, setCookies: session.setCookies };
   };
 
-  const judge = (hit: Hit, head: RequestHead, options: AuthenticateOptions): MaybePromise<Authentication> => {
+  const judge = (
+    hit: Hit,
+    head: RequestHead,
+    options: AuthenticateOptions,
+  ): MaybePromise<SessionAuthentication> => {
     if (verdicts.isCurrent(hit.session)) return attend(hit, head, options);
     return verdicts.judge(hit.session).then((denial) => {
       if (denial === null) return attend(hit, head, options);
@@ -60,7 +64,7 @@ export function createCookieAuthentication(deps: CookieAuthenticationDeps): Sess
     hit: Hit,
     head: RequestHead,
     { slide, renew }: AuthenticateOptions,
-  ): MaybePromise<Authentication> => {
+  ): MaybePromise<SessionAuthentication> => {
     const { session } = hit;
     const { live } = session;
     if (live.ended !== null) return rejected(live.ended, head);

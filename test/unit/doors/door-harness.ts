@@ -9,23 +9,20 @@ import type { Route } from '../../../src/core/route.ts';
 import { listenSchema } from '../../../src/doors/listen-config.ts';
 import { createServerDoor, type ServerDoor, type ServerDoorDeps } from '../../../src/doors/server.ts';
 import type { Carrier, Exchange, UpgradeExchange } from '../../../src/upstreams/carrier.ts';
+import { createRoute } from '../../support/heads.ts';
 import { type RawResult, type RawSendOptions, rawSend } from '../../support/raw.ts';
 
-export const route: Route = {
-  name: 'all',
-  path: '/**',
-  methods: null,
-  cluster: 'app',
-  access: 'public',
-  onAnonymous: 'login',
-  upstreamToken: 'none',
-  csrf: 'fetch-metadata',
-  requestHeaders: [],
-  passAuthorization: false,
-  bodyLimit: null,
-};
+export const route: Route = createRoute({ path: '/**', name: 'all', access: 'public' });
 
-export const forward: Forward = { kind: 'forward', route, params: {}, session: null, setCookies: [] };
+export const forward: Forward = {
+  kind: 'forward',
+  route,
+  params: {},
+  session: null,
+  caller: null,
+  upstreamToken: null,
+  setCookies: [],
+};
 
 export function respond(status: number, more: Partial<Respond> = {}): Respond {
   return {
@@ -37,6 +34,7 @@ export function respond(status: number, more: Partial<Respond> = {}): Respond {
     reason: 'test',
     route: null,
     session: null,
+    caller: null,
     ...more,
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Authentication } from '../../../src/core/authentication.ts';
+import type { SessionAuthentication } from '../../../src/core/authentication.ts';
 import type { Decision, Respond } from '../../../src/core/decision.ts';
 import { SallyportError } from '../../../src/core/errors.ts';
 import { headerValue } from '../../../src/core/headers.ts';
@@ -8,14 +8,17 @@ import type { ReadBody, RequestHead } from '../../../src/core/request-head.ts';
 import type { Route } from '../../../src/core/route.ts';
 import type { Session } from '../../../src/core/session.ts';
 import { redirectAnswer } from '../../../src/endpoints/answers.ts';
+import type { CallerRules } from '../../../src/pipeline/authorize.ts';
 import { createDecide } from '../../../src/pipeline/decide.ts';
 import { createAnswers } from '../../../src/pipeline/respond.ts';
 import { createRouteTable } from '../../../src/pipeline/route-table.ts';
+import { createUpstreamTokens } from '../../../src/upstream-tokens/create-upstream-tokens.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { createHead, createRoute } from '../../support/heads.ts';
 
 const publicUrl = new URL('https://app.test');
 const clock = createFakeClock();
+const callerRules: CallerRules = { authorize: () => null, challenge: () => null };
 const readBody: ReadBody = async () => '';
 
 const session: Session = {
@@ -35,8 +38,8 @@ const session: Session = {
   absoluteExpiresAt: clock.now() + 600_000,
 };
 
-const signedIn: Authentication = { kind: 'session', session, setCookies: [] };
-const nobody: Authentication = { kind: 'none' };
+const signedIn: SessionAuthentication = { kind: 'session', session, setCookies: [] };
+const nobody: SessionAuthentication = { kind: 'none' };
 
 const routes: readonly Route[] = [
   createRoute({ path: '/public/**', access: 'public' }),
@@ -47,14 +50,18 @@ const routes: readonly Route[] = [
   createRoute({ path: '/read', methods: new Set(['GET']) }),
 ];
 
-function createGate(authenticate: (head: RequestHead) => Authentication | Promise<Authentication>) {
+function createGate(
+  authenticate: (head: RequestHead) => SessionAuthentication | Promise<SessionAuthentication>,
+) {
   const endpoint = async () => redirectAnswer('https://op.test/', { reason: 'login-started' });
   return createDecide({
     endpoints: new Map([['/.auth/login', new Map([['GET', endpoint]])]]),
     endpointPrefix: '/.auth',
     routes: createRouteTable(routes),
-    sessions: { authenticate },
-    answers: createAnswers({ publicUrl, loginPath: '/.auth/login' }),
+    authenticate,
+    callerRules,
+    upstreamTokens: createUpstreamTokens(),
+    answers: createAnswers({ callerRules, publicUrl, loginPath: '/.auth/login' }),
     publicUrl,
     clock,
   });
@@ -77,10 +84,14 @@ describe('decide', () => {
   });
 
   test('cookies travel with a forward and with a refusal', async () => {
-    const withCookie: Authentication = { kind: 'session', session, setCookies: ['a=b'] };
+    const withCookie: SessionAuthentication = { kind: 'session', session, setCookies: ['a=b'] };
     const forward = await createGate(() => withCookie)(createHead(), readBody);
     assert.deepEqual(forward.setCookies, ['a=b']);
-    const cleared: Authentication = { kind: 'rejected', reason: 'expired', setCookies: ['a=; Max-Age=0'] };
+    const cleared: SessionAuthentication = {
+      kind: 'rejected',
+      reason: 'expired',
+      setCookies: ['a=; Max-Age=0'],
+    };
     assert.deepEqual((await respondTo(createHead(), cleared)).setCookies, ['a=; Max-Age=0']);
   });
 
@@ -125,8 +136,10 @@ describe('decide', () => {
       endpoints: new Map(),
       endpointPrefix: '/.auth',
       routes: createRouteTable([createRoute({ path: '/a', methods: new Set(['GET']) })]),
-      sessions: { authenticate: () => signedIn },
-      answers: createAnswers({ publicUrl, loginPath: '/.auth/login' }),
+      authenticate: () => signedIn,
+      callerRules,
+      upstreamTokens: createUpstreamTokens(),
+      answers: createAnswers({ callerRules, publicUrl, loginPath: '/.auth/login' }),
       publicUrl,
       clock,
     });
@@ -214,7 +227,7 @@ describe('a signed-in request', () => {
 
   test('an access token that expired and cannot be renewed means signing in again, where the token is needed', async () => {
     const stale = { ...session, tokens: { ...session.tokens, accessTokenExpiresAt: clock.now() - 1 } };
-    const authentication: Authentication = { kind: 'session', session: stale, setCookies: [] };
+    const authentication: SessionAuthentication = { kind: 'session', session: stale, setCookies: [] };
     assert.equal((await respondTo(createHead({ target: '/api/x' }), authentication)).status, 401);
     const other = await createGate(() => authentication)(createHead({ target: '/page' }), readBody);
     assert.equal(other.kind, 'forward');

@@ -33,7 +33,7 @@ test('a template of 4 KiB is filled and a longer one is not', () => {
   const template = {
     name: 'x-a',
     literals: ['', ''],
-    holes: [{ source: 'claims' as const, path: ['a'] }],
+    holes: [{ source: 'claims' as const, path: ['a'], separator: null }],
   };
   const fill = (length: number) => fillTemplate(template, { claims: { a: 'x'.repeat(length) }, params: {} });
   assert.deepEqual(fill(4096), { value: 'x'.repeat(4096) });
