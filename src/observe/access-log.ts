@@ -28,6 +28,7 @@ function accessLine(event: Events['request.finished'], time: string): string {
   if (event.route !== null) line += `,"route":${word(event.route)}`;
   line += `,"decision":${word(event.decision)},"status":${event.status}`;
   if (event.session !== null) line += `,"session":${word(event.session)}`;
+  if (event.caller !== null) line += `,"caller":${word(event.caller)}`;
   line += `,"durationMs":${tenths(event.durationMs)}`;
   if (event.upstreamMs !== null) line += `,"upstreamMs":${tenths(event.upstreamMs)}`;
   line += `,"bytesIn":${event.bytesIn},"bytesOut":${event.bytesOut}`;

@@ -14,6 +14,7 @@ export function createEventMetrics(registry: Registry): EventHandlers {
     ...loginMetrics(registry),
     ...sessionMetrics(registry),
     ...keyMetrics(registry),
+    ...credentialMetrics(registry),
     ...failureMetrics(registry),
   };
 }
@@ -61,6 +62,21 @@ function keyMetrics(registry: Registry): EventHandlers {
   return {
     'key.old-used': ({ ring, key }) => opened.inc({ ring, key: id(key) }),
     'keys.reload-failed': ({ ring }) => failed.inc({ ring }),
+  };
+}
+
+function credentialMetrics(registry: Registry): EventHandlers {
+  const refused = makeCounter(registry, 'sallyport_credentials_refused_total');
+  const verified = makeCounter(registry, 'sallyport_tokens_verified_total');
+  const withheld = makeCounter(registry, 'sallyport_tokens_withheld_total');
+  const api = createBoundedLabel(limit);
+  const detail = createBoundedLabel(limit);
+  const cluster = createBoundedLabel(limit);
+  return {
+    'credential.refused': (event) =>
+      refused.inc({ kind: event.kind, api: api(event.api ?? '-'), detail: detail(event.detail) }),
+    'token.verified': (event) => verified.inc({ api: api(event.api), how: event.how }),
+    'token.withheld': (event) => withheld.inc({ cluster: cluster(event.cluster) }),
   };
 }
 

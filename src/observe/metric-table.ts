@@ -123,6 +123,21 @@ export const metricTable = {
     labels: ['reason'],
     help: 'Records in the store that were no sessions of this gate and were removed, by reason.',
   },
+  sallyport_credentials_refused_total: {
+    type: 'counter',
+    labels: ['kind', 'api', 'detail'],
+    help: 'Bearer tokens and API keys that were refused, by api (`-` for keys) and check.',
+  },
+  sallyport_tokens_verified_total: {
+    type: 'counter',
+    labels: ['api', 'how'],
+    help: 'Bearer tokens that were verified, by their signature or at their issuer. Remembered ones are not verified again.',
+  },
+  sallyport_tokens_withheld_total: {
+    type: 'counter',
+    labels: ['cluster'],
+    help: 'Tokens that were not sent to an application that is not among their audiences.',
+  },
   sallyport_upstream_failures_total: {
     type: 'counter',
     labels: ['cluster', 'code'],

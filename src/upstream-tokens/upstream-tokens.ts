@@ -8,7 +8,8 @@ import type { UpstreamToken } from '../core/upstream-token.ts';
 
 export interface UpstreamTokens {
   /**
-   * What the application of this route gets; null: nothing. One of `session` and `caller` is there. Synchronous for a
+   * What the application of this route gets; null: nothing. `session` or `caller` is there, and neither on a public
+   * route, which may still get a token of the gate's own. Synchronous for a
    * token that this process holds. Throws `ERR_UPSTREAM_TOKEN_DENIED`, `ERR_UPSTREAM_TOKEN` or `ERR_PROVIDER_*`: then
    * the request is not sent, and never with another token in its place (RS-070).
    */

@@ -41,7 +41,7 @@ const rows: readonly Row[] = [
     data: withRoute({ access: undefined }),
     problem: {
       path: 'routes[0].access',
-      reason: 'is missing: one of `public`, `signed-in`',
+      reason: 'is missing: say who may pass, `public`, `signed-in`, or `authenticate`',
       suggestion: null,
     },
   },
