@@ -104,14 +104,30 @@ export const providerSchema = z
       .default(['openid', 'profile', 'email', 'offline_access'])
       .refine((scopes) => scopes.includes('openid'), 'must contain openid')
       .describe('Scopes to ask for.'),
+    profile: z
+      .enum(['plain', 'fapi2'])
+      .default('plain')
+      .describe(
+        '`fapi2`: the FAPI 2.0 Security Profile with Message Signing. It demands pushed requests, private_key_jwt or mTLS, sender-constrained tokens, `iss` in the answer and PS256, ES256 or EdDSA, and decides what is left at `auto`.',
+      ),
     responseMode: z
-      .enum(['query', 'form_post'])
-      .default('query')
-      .describe('How the answer comes back. `form_post` keeps the code out of URLs and needs https.'),
+      .enum(['auto', 'query', 'form_post', 'jwt', 'query.jwt', 'form_post.jwt'])
+      .default('auto')
+      .describe(
+        'How the answer comes back. `form_post` keeps the code out of URLs and needs https; the `jwt` ones are signed by the provider (JARM), and unsigned answers are then refused. `auto`: `query`, and `jwt` with profile fapi2.',
+      ),
     pushedAuthorizationRequests: z
       .enum(['auto', 'required', 'never'])
       .default('auto')
-      .describe('Pushed authorization requests (RFC 9126): when offered, always, or not at all.'),
+      .describe(
+        'Pushed authorization requests (RFC 9126): when offered, always, or not at all. Profile fapi2: always.',
+      ),
+    requestObjects: z
+      .enum(['auto', 'never', 'signed'])
+      .default('auto')
+      .describe(
+        'Authorization requests signed with `clientKey` (JAR, RFC 9101). `auto`: `never`, and `signed` with profile fapi2.',
+      ),
     userinfo: z
       .enum(['auto', 'always', 'never'])
       .default('auto')
@@ -122,7 +138,9 @@ export const providerSchema = z
       .array(z.enum(signingAlgorithms))
       .min(1)
       .default([...signingAlgorithms])
-      .describe('Signature algorithms accepted for ID and logout tokens.'),
+      .describe(
+        'Signature algorithms accepted for ID tokens, logout tokens and signed answers. Of these, profile fapi2 takes PS256, ES256 and EdDSA alone.',
+      ),
     decryptionKeys: decryptionKeys
       .default([])
       .describe(
