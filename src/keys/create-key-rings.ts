@@ -2,15 +2,19 @@
 import { join } from 'node:path';
 import type { RandomBytes } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
+import { Secret } from '../core/secret.ts';
 import { createKeyRing, type ReplaceableKeyRing } from './create-key-ring.ts';
-import { loadGeneratedKey } from './generated-key.ts';
+import { generateKey, loadGeneratedKey } from './generated-key.ts';
 import { type KeySource, type KeysConfig, type RingKeysRead, readRing, revealed } from './key-config.ts';
 import type { KeyRings } from './key-ring.ts';
 import { type FileContents, watchFiles } from './watch-files.ts';
 
 export interface KeyRingsDeps {
-  /** Where `cookies.key` and `tokens.key` are made when nothing is configured. */
-  readonly dataDir: string;
+  /**
+   * Where `cookies.key` and `tokens.key` are made when nothing is configured; null: nowhere, each ring gets a key that
+   * goes with this process, as do the sessions of a gate that keeps them in memory.
+   */
+  readonly dataDir: string | null;
   readonly random: RandomBytes;
   readonly emit: Emit;
   /** Milliseconds between two looks at the key files; 1000 when absent. */
@@ -53,12 +57,17 @@ export function createKeyRings(config: KeysConfig | undefined, deps: KeyRingsDep
 }
 
 function loadGeneratedKeys({ dataDir, random, emit }: KeyRingsDeps): KeysConfig {
+  if (dataDir === null) return { cookies: [passingKey(random)], tokens: [passingKey(random)] };
   const load = (ring: RingName): KeySource[] => {
     const { source, warning } = loadGeneratedKey(generatedKeyFile(dataDir, ring), { random });
     if (warning !== null) emit('config.warned', { message: warning });
     return [source];
   };
   return { cookies: load('cookies'), tokens: load('tokens') };
+}
+
+function passingKey(random: RandomBytes): KeySource {
+  return { file: null, text: new Secret(generateKey(random)) };
 }
 
 function filesOf(sources: readonly KeySource[]): ReadonlyMap<string, string> {

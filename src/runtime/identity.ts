@@ -52,7 +52,10 @@ export function createIdentityParts(config: Config, shared: SharedDeps): Identit
   const cookieNames = createCookieNames(config.session, shared.publicUrl);
   const providers = createProviders(config, shared);
   // What can fail comes first, the store last: nothing but the look at the key files has to be ended then.
-  const rings = createKeyRings(config.session.keys, { ...shared, dataDir: config.dataDir });
+  const rings = createKeyRings(config.session.keys, {
+    ...shared,
+    dataDir: config.session.store === 'memory' ? null : config.dataDir,
+  });
   try {
     const configured = createStore(config, shared);
     // With sessions in cookies alone, what is given out once is given out once by this process.

@@ -18,7 +18,7 @@ interface Node extends KeyRings {
   readonly events: { readonly name: EventName; readonly event: Events[EventName] }[];
 }
 
-function createNode(context: TestContext, keys: unknown, dataDir = '/nowhere'): Node {
+function createNode(context: TestContext, keys: unknown, dataDir: string | null = '/nowhere'): Node {
   const events: Node['events'] = [];
   const rings = createKeyRings(keys === undefined ? undefined : keysSchema.parse(keys), {
     dataDir,
@@ -43,6 +43,13 @@ test('without configuration each ring gets a key file of its own, and the next s
     again.tokens.open('session-record', node.tokens.seal('session-record', text))?.plaintext,
     text,
   );
+});
+
+test('without configuration and folder the keys are those of this process alone', (context) => {
+  const [node, other] = [createNode(context, undefined, null), createNode(context, undefined, null)];
+  const sealed = node.tokens.seal('session-record', text);
+  assert.deepEqual(node.tokens.open('session-record', sealed)?.plaintext, text);
+  assert.equal(other.tokens.open('session-record', sealed), null);
 });
 
 test('rings of their own do not open what the other sealed', (context) => {
