@@ -1,6 +1,7 @@
 /**
  * Opens a signed token of the provider (JWS, RFC 7515; RFC 8725): the signature always and with the provider's own keys.
- * The claims given on come from the very bytes that were verified. ID tokens and logout tokens begin here.
+ * The claims given on come from the very bytes that were verified. ID tokens, logout tokens and
+ * signed answers begin here.
  */
 import { type CryptoKey, compactVerify } from 'jose';
 import type { ProviderKeys } from './jwks.ts';
@@ -9,7 +10,7 @@ import { type JsonObject, parseStrictObject } from './strict-json.ts';
 
 export interface SignedTokenRules {
   /** What it is; begins the words of its refusals. */
-  readonly name: 'id-token' | 'logout-token';
+  readonly name: 'id-token' | 'logout-token' | 'jarm';
   readonly algorithms: readonly string[];
   /** What `typ` may say, in lower case and without `application/`; it may also be absent. */
   readonly types: readonly string[];
