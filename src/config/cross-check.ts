@@ -4,6 +4,7 @@
 import { endpointsSchema } from '../endpoints/endpoints-config.ts';
 import { findRouteConflicts } from '../pipeline/compile-routes.ts';
 import type { RouteConfig } from '../pipeline/route-config.ts';
+import { checkCredentials, credentialsOf } from './credential-check.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { checkFleet } from './fleet-check.ts';
 import type { Finding } from './issues.ts';
@@ -28,6 +29,7 @@ export function crossCheck(data: Readonly<Record<string, unknown>>): readonly Fi
     ...checkEndpointPaths(data),
     ...checkListeners(data),
     ...checkFleet(data),
+    ...checkCredentials(data),
   ];
 }
 
@@ -77,7 +79,7 @@ function checkProviders(data: Readonly<Record<string, unknown>>) {
       ),
     ];
   }
-  const protectedRoute = routesOf(data).findIndex((route) => valueAt(route, ['access']) === 'signed-in');
+  const protectedRoute = routesOf(data).findIndex((route) => credentialsOf(route).includes('session'));
   if (names.length === 1 || protectedRoute === -1) return [];
   return [finding(['providers'], `is missing: routes[${protectedRoute}] asks for people who are signed in`)];
 }

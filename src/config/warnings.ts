@@ -1,5 +1,6 @@
 /** What is legal but deserves a look, said at start and by `sallyport check`. */
 import { parseRoutePattern } from '../pipeline/route-pattern.ts';
+import { credentialsOf } from './credential-check.ts';
 import type { Warning } from './problem.ts';
 import { isLoopback } from './public-url.ts';
 import type { Config } from './schema.ts';
@@ -46,6 +47,11 @@ function aboutListeners({ admin, listen, publicUrl }: Config): readonly Warning[
       warning(['listen', 'trustedProxies', index], 'believes everybody: any client can claim any address'),
     );
   }
+  if (listen.hosts.includes('*')) {
+    found.push(
+      warning(['listen', 'hosts'], 'serves any host: what is not meant for this gate is not told apart'),
+    );
+  }
   if (admin !== undefined && !isLoopback(admin.address.host)) {
     found.push(warning(['admin', 'address'], 'is not loopback: whoever reaches it reads metrics and health'));
     if (admin.sessions?.token !== undefined && admin.tls === undefined) {
@@ -62,7 +68,7 @@ function aboutListeners({ admin, listen, publicUrl }: Config): readonly Warning[
 
 /** Only where somebody can sign in. */
 function aboutSessions({ session, routes }: Config): readonly Warning[] {
-  if (!routes.some((route) => route.access === 'signed-in')) return [];
+  if (!routes.some((route) => credentialsOf(route).includes('session'))) return [];
   const found: Warning[] = [];
   if (session.store === 'cookie' && session.denyList === undefined) {
     found.push(
