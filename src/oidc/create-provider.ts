@@ -8,6 +8,8 @@ import { createAuthorizationUrl } from './authorization-request.ts';
 import { mergeClaims, needsUserinfo } from './claims.ts';
 import type { Network } from './connect-guard.ts';
 import { createDiscovery } from './discovery.ts';
+import { answerTransport, isAnswerIssuerDemanded, isSignedAnswer, resolveProfile } from './fapi-profile.ts';
+import { createSignedAnswers } from './jarm-answer.ts';
 import { createProviderKeys } from './jwks.ts';
 import { createGoodbye, revokeToken } from './leaving.ts';
 import { createLibraryClient } from './library-client.ts';
@@ -33,7 +35,8 @@ export interface ProviderDeps {
 }
 
 /** Makes no call until it is used; then metadata and keys are fetched once and kept. */
-export function createProvider(name: string, config: ProviderConfig, deps: ProviderDeps): Provider {
+export function createProvider(name: string, written: ProviderConfig, deps: ProviderDeps): Provider {
+  const config = resolveProfile(written);
   const { redirectUri, emit, clock, random } = deps;
   const http = createProviderHttp(name, config, deps);
   const discovery = createDiscovery(name, config, { http, emit, clock, random });
@@ -41,16 +44,21 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
   const library = createLibraryClient(config, http, clock);
   const decrypt = createTokenDecryption(config);
   const tokenEndpoint = createTokenEndpoint(config, { library, keys, decrypt, clock });
+  const signedAnswers = isSignedAnswer(config) ? createSignedAnswers(config, { keys, decrypt, clock }) : null;
 
   const revoker = createRevoker(
     async (token) => revokeToken(await discovery.metadata(), library, token),
     (outcome) => emit('token.revoked', { provider: name, outcome }),
   );
 
-  const redeem = async (answer: URLSearchParams, secrets: LoginSecrets): Promise<SignedIn> => {
+  const openAnswer = async (answer: URLSearchParams): Promise<URLSearchParams> =>
+    signedAnswers === null ? answer : signedAnswers.open(answer, (await discovery.metadata()).jwks_uri);
+
+  const redeem = async (given: URLSearchParams, secrets: LoginSecrets): Promise<SignedIn> => {
+    const answer = await openAnswer(given);
     const code = checkAnswer(answer, secrets.state);
     const metadata = await discovery.metadata();
-    checkAnswerIssuer(answer, metadata.issuer, metadata.authorization_response_iss_parameter_supported);
+    checkAnswerIssuer(answer, metadata.issuer, isAnswerIssuerDemanded(config, metadata));
     await keys.ready(metadata.jwks_uri);
     const obtained = await tokenEndpoint.redeem(metadata, {
       answer: { code, issuer: answer.get('iss') },
@@ -134,7 +142,8 @@ export function createProvider(name: string, config: ProviderConfig, deps: Provi
   return {
     name,
     issuer: config.issuer,
-    responseMode: config.responseMode,
+    responseMode: answerTransport(config),
+    readSignedState: signedAnswers === null ? null : signedAnswers.readState,
     async authorizationUrl(secrets, parameters) {
       const metadata = await discovery.metadata();
       return createAuthorizationUrl(config, { metadata, library }, { redirectUri, secrets, parameters });

@@ -2,6 +2,7 @@
  * `profile: fapi2`, one switch for the client side of the FAPI 2.0 Security Profile and of FAPI 2.0 Message Signing: what
  * it sets where the configuration leaves the choice, and in one place.
  */
+import type { Metadata } from './metadata.ts';
 import type { ProviderConfig } from './provider-config.ts';
 
 /** Where the written configuration may say `auto`, what that means. */
@@ -37,4 +38,9 @@ export function answerTransport({
   responseMode,
 }: Pick<ResolvedConfig, 'responseMode'>): 'query' | 'form_post' {
   return responseMode.startsWith('form_post') ? 'form_post' : 'query';
+}
+
+/** Whether an answer without `iss` is refused (RFC 9207 section 2.4; FAPI 2.0 Security Profile section 5.3.3.2). */
+export function isAnswerIssuerDemanded({ profile }: ResolvedConfig, metadata: Metadata): boolean {
+  return profile === 'fapi2' || metadata.authorization_response_iss_parameter_supported;
 }

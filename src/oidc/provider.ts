@@ -65,6 +65,11 @@ export interface Provider {
   readonly issuer: string;
   /** How the answer comes back: decides SameSite of the login cookie (RP-022). */
   readonly responseMode: 'query' | 'form_post';
+  /**
+   * Null: answers are plain parameters. Else they are one signed `response` (JARM), and this reads the `state` out of it,
+   * to find the login that it may belong to; null when there is none to read. Nothing is verified by then: `redeem` does.
+   */
+  readonly readSignedState: ((response: string) => Promise<string | null>) | null;
   /** The URL to send the browser to. Fails with `ERR_PROVIDER_*` when the provider cannot be reached. */
   authorizationUrl(secrets: LoginSecrets, parameters: LoginParameters): Promise<string>;
   /**

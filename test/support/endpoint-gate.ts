@@ -78,6 +78,7 @@ export function createScriptedProvider(
     name,
     issuer,
     responseMode,
+    readSignedState: null,
     asked: [],
     redeemed: [],
     revoked: [],

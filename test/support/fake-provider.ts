@@ -59,6 +59,7 @@ export function createFakeProvider(deps: { readonly clock: Clock; readonly name?
     name,
     issuer: `https://${name}.test`,
     responseMode: 'query',
+    readSignedState: null,
     refreshes,
     revoked,
     issue,
