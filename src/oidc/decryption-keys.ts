@@ -1,5 +1,6 @@
 /** The gate's own private keys that a provider encrypts tokens to: PEM (PKCS #8) or JWK text. */
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { notPrivateKey, readPrivateKey } from './private-key.ts';
 
 export interface DecryptionKey {
   /** `kid` of the JWK; null for PEM, and then the key is tried for every token. */
@@ -12,9 +13,9 @@ const curves: readonly unknown[] = ['prime256v1', 'secp384r1', 'secp521r1'];
 
 /** The key, or why the text is none; the reason never quotes it. */
 export function readDecryptionKey(text: string): DecryptionKey | string {
-  const jwk = parseJwk(text);
-  const key = importKey(text, jwk);
-  if (key === null) return 'is not a private key: write PEM (`BEGIN PRIVATE KEY`) or a private JWK';
+  const read = readPrivateKey(text);
+  if (read === null) return notPrivateKey;
+  const { key, jwk } = read;
   const kid = typeof jwk?.kid === 'string' ? jwk.kid : null;
   const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === 'rsa') {
@@ -24,21 +25,4 @@ export function readDecryptionKey(text: string): DecryptionKey | string {
   }
   if (key.asymmetricKeyType === 'ec' && curves.includes(namedCurve)) return { kid, kind: 'ec', key };
   return 'is neither an RSA key nor one on P-256, P-384 or P-521';
-}
-
-function parseJwk(text: string): { readonly kid?: unknown } | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function importKey(text: string, jwk: object | null): KeyObject | null {
-  try {
-    return jwk === null ? createPrivateKey(text) : createPrivateKey({ key: { ...jwk }, format: 'jwk' });
-  } catch {
-    return null;
-  }
 }

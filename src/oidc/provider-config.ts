@@ -2,7 +2,9 @@
 import { z } from 'zod';
 import { duration, secret } from '../core/scalars.ts';
 import { isLoopbackHost } from './address-policy.ts';
+import { checkClient, clientFields, usesMutualTls } from './client-authentication-config.ts';
 import { readDecryptionKey } from './decryption-keys.ts';
+import { readSigningKey } from './signing-key.ts';
 
 /** Signature algorithms that the gate can check; symmetric ones and `none` are not among them (RFC 8725 section 3.2). */
 const signingAlgorithms = [
@@ -27,6 +29,7 @@ const reservedParameters: ReadonlySet<string> = new Set([
   'client_assertion_type',
   'code_challenge',
   'code_challenge_method',
+  'dpop_jkt',
   'id_token_hint',
   'nonce',
   'redirect_uri',
@@ -86,19 +89,28 @@ const decryptionKeys = z
     }
   });
 
+const dpopKey = secret().superRefine((key, context) => {
+  const read = readSigningKey(key.reveal());
+  if (typeof read === 'string') context.addIssue({ code: 'custom', message: read });
+});
+
 export const providerSchema = z
   .strictObject({
     issuer: issuer.describe(
       'Issuer of the provider, exactly as in its metadata and in `iss`: a trailing slash counts.',
     ),
-    clientId: z.string().min(1).max(500).describe('Client id under which the gate is registered.'),
-    clientSecret: secret()
+    ...clientFields,
+    certificateBoundTokens: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Says that the provider binds access tokens to `clientCertificate` (RFC 8705 section 3): the gate shows it whatever `clientAuthentication` says.',
+      ),
+    dpopKey: dpopKey
       .optional()
-      .describe('Client secret. Absent: a public client, protected by PKCE alone.'),
-    clientAuthentication: z
-      .enum(['client_secret_basic', 'client_secret_post'])
-      .default('client_secret_basic')
-      .describe('How the client secret is sent (RFC 6749 section 2.3.1).'),
+      .describe(
+        'Private key (PEM or JWK; P-256 is best) that tokens of this provider are bound to (DPoP, RFC 9449). Absent: bearer tokens. With another key, tokens that were issued before are worth nothing.',
+      ),
     scopes: z
       .array(scope)
       .default(['openid', 'profile', 'email', 'offline_access'])
@@ -185,8 +197,16 @@ export const providerSchema = z
       .default(false)
       .describe('Allows an http issuer beyond loopback: everybody on the way can read and change tokens.'),
   })
+  .superRefine(checkClient)
   .superRefine((config, context) => {
     const url = URL.parse(config.issuer);
+    if (url?.protocol === 'http:' && usesMutualTls(config)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['issuer'],
+        message: 'must be https: certificates are shown in TLS',
+      });
+    }
     if (url?.protocol !== 'http:' || config.dangerouslyAllowHttpIssuer || isLoopbackHost(url.hostname))
       return;
     context.addIssue({
