@@ -133,6 +133,11 @@ export const errorTable = {
     title: 'The client certificate cannot be understood',
     help: 'The header in which a trusted proxy hands on the certificate of the client came twice, or holds no certificate.',
   },
+  ERR_API_KEYS_BUSY: {
+    status: 503,
+    title: 'The service is busy, please try again',
+    help: 'More API keys wait to be checked for the first time than the process takes on. It remembers each; repeat the request after `Retry-After`.',
+  },
   ERR_UPSTREAM_TOKEN_DENIED: {
     status: 403,
     title: 'You may not use this application',
