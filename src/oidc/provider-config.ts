@@ -7,7 +7,7 @@ import { readDecryptionKey } from './decryption-keys.ts';
 import { readSigningKey } from './signing-key.ts';
 
 /** Signature algorithms that the gate can check; symmetric ones and `none` are not among them (RFC 8725 section 3.2). */
-const signingAlgorithms = [
+export const signingAlgorithms = [
   'RS256',
   'RS384',
   'RS512',
@@ -50,14 +50,14 @@ function issuerProblem(text: string): string | null {
   return null;
 }
 
-const issuer = z.string().superRefine((text, context) => {
+export const issuer = z.string().superRefine((text, context) => {
   const message = issuerProblem(text);
   if (message !== null) context.addIssue({ code: 'custom', message });
 });
 
 const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one scope: no spaces, no quotes');
 
-const endpointHost = z
+export const endpointHost = z
   .string()
   .regex(/^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/, 'is not a host in lower case, as api.example.com');
 
@@ -79,7 +79,7 @@ const authorizationParameters = z
     }
   });
 
-const decryptionKeys = z
+export const decryptionKeys = z
   .array(secret())
   .max(8)
   .superRefine((keys, context) => {
@@ -93,6 +93,9 @@ const dpopKey = secret().superRefine((key, context) => {
   const read = readSigningKey(key.reveal());
   if (typeof read === 'string') context.addIssue({ code: 'custom', message: read });
 });
+
+/** Often enough to be of use, and seldom enough not to be a burden to the provider. */
+export const jwksRefresh = duration().refine((interval) => interval >= 10_000, 'is shorter than 10s');
 
 export const providerSchema = z
   .strictObject({
@@ -179,6 +182,11 @@ export const providerSchema = z
     idTokenMaxAge: duration()
       .prefault('10m')
       .describe('How long ago an ID token may have been issued when it arrives.'),
+    jwksRefresh: jwksRefresh
+      .optional()
+      .describe(
+        'How often the keys are fetched even when nobody needs it: a withdrawn key is then forgotten within one and a half of it. Absent: when they are old, and for a key id that is new.',
+      ),
     timeout: duration().prefault('10s').describe('Total time for one call to the provider.'),
     maxConcurrentCalls: z
       .int()

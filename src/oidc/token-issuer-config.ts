@@ -1,0 +1,141 @@
+/** What the configuration may say about an authorization server whose tokens are only checked: nobody signs in there. */
+import { z } from 'zod';
+import { duration, secret } from '../core/scalars.ts';
+import { isLoopbackHost } from './address-policy.ts';
+import { readJwk } from './jwk-check.ts';
+import { decryptionKeys, endpointHost, issuer, jwksRefresh } from './provider-config.ts';
+
+/** An address that the operator names, not the server. */
+const endpoint = z
+  .string()
+  .max(2048)
+  .superRefine((text, context) => {
+    const message = endpointProblem(text);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  });
+
+function endpointProblem(text: string): string | null {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:\/\//.test(text)) return 'is not an https URL';
+  if (text.includes('#')) return 'must have no fragment';
+  if (url.username !== '' || url.password !== '') return 'must have no user name and no password';
+  return null;
+}
+
+const keySet = z
+  .strictObject({
+    keys: z
+      .array(z.record(z.string(), z.unknown()))
+      .min(1)
+      .max(100)
+      .describe('The public keys, each a JWK (RFC 7517).'),
+  })
+  .superRefine(({ keys }, context) => {
+    for (const [index, key] of keys.entries()) {
+      const read = readJwk(key);
+      if (typeof read !== 'string') continue;
+      const message = `is no public key that can check signatures: ${read}`;
+      context.addIssue({ code: 'custom', path: ['keys', index], message });
+    }
+  });
+
+export const tokenIssuerSchema = z
+  .strictObject({
+    issuer: issuer.describe('Exactly as in `iss` of the tokens: a trailing slash counts.'),
+    jwksUri: endpoint
+      .optional()
+      .describe(
+        'Where the keys are. Absent: as the metadata says (OpenID Connect Discovery, then RFC 8414).',
+      ),
+    jwks: keySet
+      .optional()
+      .describe('The keys themselves, literally; then none are fetched. A changed key needs a restart.'),
+    jwksRefresh: jwksRefresh
+      .optional()
+      .describe(
+        'How often the keys are fetched even when nobody needs it: a withdrawn key is then forgotten within one and a half of it. Absent: when they are old, and for a key id that is new.',
+      ),
+    introspectionEndpoint: endpoint
+      .optional()
+      .describe('Where opaque tokens are asked about (RFC 7662). Absent: as the metadata says.'),
+    introspectionResponse: z
+      .enum(['json', 'jwt'])
+      .default('json')
+      .describe('The form of the answer: JSON, or a JWT that the issuer has signed (RFC 9701).'),
+    clientId: z
+      .string()
+      .min(1)
+      .max(500)
+      .optional()
+      .describe('Client id of the gate, for introspection. Absent: opaque tokens are refused.'),
+    clientSecret: secret().optional().describe('Client secret of the gate, for introspection.'),
+    clientAuthentication: z
+      .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
+      .default('client_secret_basic')
+      .describe('How the gate proves who it is when it asks about a token.'),
+    clientKey: secret().optional().describe('Private key (PEM or JWK) of the gate, for `private_key_jwt`.'),
+    decryptionKeys: decryptionKeys
+      .default([])
+      .describe(
+        'Private keys (PEM or JWK) that tokens are encrypted to. Empty: encrypted tokens are refused.',
+      ),
+    endpointHosts: z
+      .array(endpointHost)
+      .default([])
+      .describe(
+        'Hosts besides the issuer and its subdomains on which the metadata may place endpoints; `host` or `host:port`.',
+      ),
+    timeout: duration().prefault('10s').describe('Total time for one call to the issuer.'),
+    maxConcurrentCalls: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(64)
+      .describe('Calls to the issuer at the same time; further ones wait within `timeout`.'),
+    maxWaitingCalls: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(1000)
+      .describe('Calls that may wait; one more is answered 503 at once.'),
+    dangerouslyAllowHttpIssuer: z
+      .boolean()
+      .default(false)
+      .describe('Allows http beyond loopback: everybody on the way can read and change keys and tokens.'),
+  })
+  .superRefine((config, context) => {
+    const refuse = (member: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [member], message });
+    for (const member of ['issuer', 'jwksUri', 'introspectionEndpoint'] as const) {
+      const url = URL.parse(config[member] ?? '');
+      if (url?.protocol !== 'http:' || config.dangerouslyAllowHttpIssuer || isLoopbackHost(url.hostname)) {
+        continue;
+      }
+      refuse(member, 'must be https; http is for loopback only (or say dangerouslyAllowHttpIssuer)');
+    }
+    if (config.jwks !== undefined && config.jwksUri !== undefined)
+      refuse('jwks', 'stands beside jwksUri: say one');
+    for (const problem of clientProblems(config)) refuse(...problem);
+  });
+
+interface ClientMembers {
+  readonly clientId?: string | undefined;
+  readonly clientSecret?: unknown;
+  readonly clientKey?: unknown;
+  readonly clientAuthentication: string;
+  readonly introspectionEndpoint?: string | undefined;
+}
+
+function clientProblems(config: ClientMembers): (readonly [member: string, message: string])[] {
+  if (config.clientId === undefined) {
+    const without = (['clientSecret', 'clientKey', 'introspectionEndpoint'] as const).filter(
+      (member) => config[member] !== undefined,
+    );
+    return without.map((member) => [member, 'is of no use without clientId']);
+  }
+  const needed = config.clientAuthentication === 'private_key_jwt' ? 'clientKey' : 'clientSecret';
+  if (config[needed] !== undefined) return [];
+  return [['clientId', `needs ${needed}, for clientAuthentication: ${config.clientAuthentication}`]];
+}
+
+export type TokenIssuerConfig = z.output<typeof tokenIssuerSchema>;
