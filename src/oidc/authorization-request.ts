@@ -1,16 +1,23 @@
-/** The URL to send a browser to: code flow with PKCE S256, `state` and `nonce`, pushed when the provider offers it (RFC 9126). */
+/**
+ * The URL to send a browser to: code flow with PKCE S256, `state` and `nonce`; signed when configured (JAR, RFC 9101), and
+ * pushed when the provider offers it (RFC 9126).
+ */
 import {
   buildAuthorizationUrl,
   buildAuthorizationUrlWithPAR,
+  type Configuration,
   calculatePKCECodeChallenge,
 } from 'openid-client';
+import type { Clock, RandomBytes } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
+import type { ResolvedConfig } from './fapi-profile.ts';
 import type { LibraryClient } from './library-client.ts';
 import { clientRefused, translateLibraryError } from './library-errors.ts';
 import type { Metadata } from './metadata.ts';
 import type { LoginParameters, LoginSecrets } from './provider.ts';
-import type { ProviderConfig } from './provider-config.ts';
 import { Refusal } from './refusal.ts';
+import { createRequestSigner } from './request-object.ts';
+import { readSigningKey } from './signing-key.ts';
 import { parseStrictObject } from './strict-json.ts';
 
 export interface AuthorizationRequest {
@@ -19,19 +26,39 @@ export interface AuthorizationRequest {
   readonly parameters: LoginParameters;
 }
 
+export interface AuthorizationRequestDeps {
+  readonly library: LibraryClient;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+}
+
 /** Fails with `ERR_PROVIDER_*`. A push that fails is never replaced by parameters in the URL. */
-export async function createAuthorizationUrl(
-  config: ProviderConfig,
-  provider: { readonly metadata: Metadata; readonly library: LibraryClient },
-  request: AuthorizationRequest,
-): Promise<string> {
-  const { metadata, library } = provider;
-  const client = library(metadata, { call: 'par', inspect: checkPushed, timeout: null });
-  const parameters = await authorizationParameters(config, request);
-  const push =
-    config.pushedAuthorizationRequests !== 'never' &&
-    metadata.pushed_authorization_request_endpoint !== undefined;
-  if (!push) return buildAuthorizationUrl(client, parameters).href;
+export type CreateAuthorizationUrl = (metadata: Metadata, request: AuthorizationRequest) => Promise<string>;
+
+export function createAuthorizationRequests(
+  config: ResolvedConfig,
+  { library, clock, random }: AuthorizationRequestDeps,
+): CreateAuthorizationUrl {
+  const sign = createRequestSigner(config, { clock, random });
+  const dpop = dpopParameters(config);
+  return async (metadata, request) => {
+    const client = library(metadata, { call: 'par', inspect: checkPushed, timeout: null });
+    const plain = { ...(await authorizationParameters(config, request)), ...dpop };
+    // With a signed request nothing stands beside it but the client id: who reads both could be told two stories.
+    const parameters = sign === null ? plain : { request: sign(plain) };
+    return mayPush(config, metadata)
+      ? push(client, parameters)
+      : buildAuthorizationUrl(client, parameters).href;
+  };
+}
+
+function mayPush({ pushedAuthorizationRequests }: ResolvedConfig, metadata: Metadata): boolean {
+  return (
+    pushedAuthorizationRequests !== 'never' && metadata.pushed_authorization_request_endpoint !== undefined
+  );
+}
+
+async function push(client: Configuration, parameters: Record<string, string>): Promise<string> {
   try {
     return (await buildAuthorizationUrlWithPAR(client, parameters)).href;
   } catch (error) {
@@ -39,8 +66,15 @@ export async function createAuthorizationUrl(
   }
 }
 
+/** Binds the code to the key as well: who steals it cannot even redeem it (RFC 9449 section 10). */
+function dpopParameters({ dpopKey }: ResolvedConfig): Readonly<Record<string, string>> {
+  const key = dpopKey === undefined ? null : readSigningKey(dpopKey.reveal());
+  if (typeof key === 'string') throw new SallyportError('ERR_INTERNAL', `dpopKey ${key}`);
+  return key === null ? {} : { dpop_jkt: key.thumbprint };
+}
+
 async function authorizationParameters(
-  config: ProviderConfig,
+  config: ResolvedConfig,
   { redirectUri, secrets, parameters }: AuthorizationRequest,
 ): Promise<Record<string, string>> {
   const { prompt, login_hint, ui_locales } = parameters;
@@ -49,7 +83,7 @@ async function authorizationParameters(
     ...(prompt === undefined ? {} : { prompt }),
     ...(login_hint === undefined ? {} : { login_hint }),
     ...(ui_locales === undefined ? {} : { ui_locales }),
-    ...(config.responseMode === 'form_post' ? { response_mode: 'form_post' } : {}),
+    ...(config.responseMode === 'query' ? {} : { response_mode: config.responseMode }),
     response_type: 'code',
     redirect_uri: redirectUri,
     scope: config.scopes.join(' '),

@@ -4,7 +4,7 @@ import { SallyportError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { Claims, TokenSet } from '../core/identity.ts';
 import { checkAnswer, checkAnswerIssuer } from './authorization-answer.ts';
-import { createAuthorizationUrl } from './authorization-request.ts';
+import { createAuthorizationRequests } from './authorization-request.ts';
 import { mergeClaims, needsUserinfo } from './claims.ts';
 import type { Network } from './connect-guard.ts';
 import { createDiscovery } from './discovery.ts';
@@ -43,6 +43,7 @@ export function createProvider(name: string, written: ProviderConfig, deps: Prov
   const keys = createProviderKeys(name, { http, emit, clock });
   const library = createLibraryClient(config, http, clock);
   const decrypt = createTokenDecryption(config);
+  const authorizationUrl = createAuthorizationRequests(config, { library, clock, random });
   const tokenEndpoint = createTokenEndpoint(config, { library, keys, decrypt, clock });
   const signedAnswers = isSignedAnswer(config) ? createSignedAnswers(config, { keys, decrypt, clock }) : null;
 
@@ -146,7 +147,7 @@ export function createProvider(name: string, written: ProviderConfig, deps: Prov
     readSignedState: signedAnswers === null ? null : signedAnswers.readState,
     async authorizationUrl(secrets, parameters) {
       const metadata = await discovery.metadata();
-      return createAuthorizationUrl(config, { metadata, library }, { redirectUri, secrets, parameters });
+      return authorizationUrl(metadata, { redirectUri, secrets, parameters });
     },
     redeem: (answer, secrets) => redeem(answer, secrets).catch(failLogin),
     refresh: (subject, claims, tokens) => refresh(subject, claims, tokens).catch(judgeRefresh),

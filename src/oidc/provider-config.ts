@@ -63,6 +63,15 @@ export const endpointHost = z
 
 const parameterValue = z.string().max(1000);
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const authorizationParameters = z
   .record(z.string().regex(/^[a-z0-9_.-]{1,64}$/i, 'is not a parameter name'), parameterValue)
   .superRefine((parameters, context) => {
@@ -73,6 +82,10 @@ const authorizationParameters = z
         path: [name],
         message: 'is set by the gate itself and cannot be given',
       });
+    }
+    for (const name of ['claims', 'authorization_details']) {
+      if (parameters[name] === undefined || isJson(parameters[name])) continue;
+      context.addIssue({ code: 'custom', path: [name], message: 'is not JSON' });
     }
     if (parameters.max_age !== undefined && !/^\d{1,9}$/.test(parameters.max_age)) {
       context.addIssue({ code: 'custom', path: ['max_age'], message: 'is not a whole number of seconds' });

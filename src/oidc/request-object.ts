@@ -1,8 +1,9 @@
 /** Signed authorization requests (JAR, RFC 9101): all parameters in one JWT that nobody on the way can change. */
 import type { Clock, RandomBytes } from '../core/clock.ts';
+import { SallyportError } from '../core/errors.ts';
 import type { ResolvedConfig } from './fapi-profile.ts';
-import { signJwt } from './sign-jwt.ts';
-import { readSigningKey, type SigningKey } from './signing-key.ts';
+import { createJwtSigner, type SignJwt } from './sign-jwt.ts';
+import { readSigningKey } from './signing-key.ts';
 
 /** The compact JWT for the parameter `request`. */
 export type SignRequest = (parameters: Readonly<Record<string, string>>) => string;
@@ -16,10 +17,10 @@ export function createRequestSigner(
   { clock, random }: { readonly clock: Clock; readonly random: RandomBytes },
 ): SignRequest | null {
   if (config.requestObjects === 'never') return null;
-  const key = signingKey(config);
+  const signRequest = requestSigner(config);
   return (parameters) => {
     const now = Math.floor(clock.now() / 1000);
-    const claims = {
+    return signRequest({
       ...withTypes(parameters),
       client_id: config.clientId,
       iss: config.clientId,
@@ -29,15 +30,15 @@ export function createRequestSigner(
       nbf: now,
       exp: now + lifetime,
       jti: random(16).toString('base64url'),
-    };
-    return signJwt(key, 'oauth-authz-req+jwt', claims);
+    });
   };
 }
 
-function signingKey({ clientKey, clientKeyAlgorithm }: ResolvedConfig): SigningKey {
+/** `typ` keeps it from passing for a client assertion (RFC 9101 section 10.8). */
+function requestSigner({ clientKey, clientKeyAlgorithm }: ResolvedConfig): SignJwt {
   const key = readSigningKey(clientKey?.reveal() ?? '', clientKeyAlgorithm);
-  if (typeof key === 'string') throw new Error(`clientKey ${key}`);
-  return key;
+  if (typeof key === 'string') throw new SallyportError('ERR_INTERNAL', `clientKey ${key}`);
+  return createJwtSigner(key, { typ: 'oauth-authz-req+jwt', kid: key.kid });
 }
 
 /** Inside a JWT these are a number and JSON, not text about them (OpenID Connect Core 1.0 section 6.1, RFC 9396). */
