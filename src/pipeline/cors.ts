@@ -1,26 +1,19 @@
 /** Cross-origin calls with a token of the caller's own (Fetch standard, CORS protocol): no cookie has a part in them. */
+import { corsHeaders } from '../core/cors-headers.ts';
 import { type RequestHead, requestHeader } from '../core/request-head.ts';
 import type { Route } from '../core/route.ts';
 
+export { corsHeaders } from '../core/cors-headers.ts';
+
 /** The method that a preflight asks about; null when the request is none. */
 export function preflightMethod(head: RequestHead): string | null {
-  return requestHeader(head, 'origin') === null ? null : requestHeader(head, 'access-control-request-method');
+  if (requestHeader(head, 'origin') === null) return null;
+  const method = requestHeader(head, 'access-control-request-method');
+  return method !== null && token.test(method) ? method : null;
 }
 
-/** What the page of an allowed origin may see of an answer; empty for others. `Vary` in any case: it depends on who asks. */
-export function corsHeaders(head: RequestHead, route: Route): readonly string[] {
-  const origin = requestHeader(head, 'origin');
-  if (route.corsOrigins.length === 0 || origin === null) return [];
-  if (!route.corsOrigins.includes(origin) && !route.corsOrigins.includes('*')) return ['vary', 'Origin'];
-  return [
-    'access-control-allow-origin',
-    origin,
-    'access-control-expose-headers',
-    'WWW-Authenticate, DPoP-Nonce',
-    'vary',
-    'Origin',
-  ];
-}
+/** RFC 9110 section 5.6.2: what stands in the answer is one method and no list. */
+const token = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
 
 /** Seconds that a browser may remember the answer to a preflight. */
 const preflightAge = '600';

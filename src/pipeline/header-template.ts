@@ -1,6 +1,7 @@
 /**
  * A configured request header: its name, and a value with holes for claims and captured segments, as
- * `{claims.email}`, `{claims.address.country}`, `{claims["https://example.com/roles"]}` and `{params.id}`.
+ * `{claims.email}`, `{claims.address.country}`, `{claims["https://example.com/roles"]}` and `{params.id}`. A list of
+ * claims is JSON, or joined: `{claims.groups join ","}`.
  */
 import type { HeaderTemplate } from '../core/route.ts';
 
@@ -11,6 +12,12 @@ export type TemplateResult =
   | { readonly ok: false; readonly reason: string };
 
 const step = /^(?:\.([A-Za-z_][A-Za-z0-9_-]*)|\["([^"\\\u0000-\u001f]{1,256})"\])/;
+
+/**
+ * Punctuation alone, and not `%`: what stands in a member is percent-encoded, and letters and digits stand in that
+ * encoding themselves, so that a list joined with `C` could not be taken apart any more.
+ */
+const joined = /^ join "([!#$&'()*+,./:;<=>?@[\]^_`|~-]{1,4})"/;
 
 export function parseHeaderTemplate(name: string, value: string): TemplateResult {
   const literals: string[] = [];
@@ -45,12 +52,20 @@ function readHole(text: string): (Hole & { readonly length: number }) | string {
     path.push((match[1] ?? match[2]) as string);
     at += match[0].length;
   }
-  if (text[at] !== '}' || path.length === 0) {
-    return 'has a malformed placeholder: write {claims.name}, {claims["a name"]} or {params.name}';
-  }
+  const join = joined.exec(text.slice(at));
+  if (join !== null) at += join[0].length;
+  if (text[at] !== '}' || path.length === 0) return malformed(text.slice(at));
   if (source === 'params' && path.length > 1)
     return 'has a malformed placeholder: a captured segment has no members';
-  return { source, path, separator: null, length: at + 1 };
+  if (source === 'params' && join !== null)
+    return 'has a malformed placeholder: a captured segment is no list to join';
+  return { source, path, separator: join?.[1] ?? null, length: at + 1 };
+}
+
+function malformed(rest: string): string {
+  return /^\s+join\b/.test(rest)
+    ? 'has a malformed placeholder: write {claims.name join ","}, with one to four punctuation marks other than % and " as the separator'
+    : 'has a malformed placeholder: write {claims.name}, {claims["a name"]} or {params.name}';
 }
 
 /** Fields that the gate itself writes, that frame the message, or that carry somebody's credentials. */

@@ -8,6 +8,7 @@ import type { Outgoing } from './carrying.ts';
 import type { Cluster } from './cluster.ts';
 import type { BuildResponseHead } from './response-head.ts';
 import type { Target } from './target.ts';
+import { proofFor } from './token-use.ts';
 import { upstreamPath } from './upstream-path.ts';
 
 export interface CarrierContext {
@@ -21,6 +22,7 @@ export interface CarrierContext {
   failed(requestId: string, cluster: string, why: { readonly code: ErrorCode; readonly cause: string }): void;
   /** Registers what would not end by itself; `end` is called at shutdown. Call the answer to let go. */
   longLived(end: () => void): () => void;
+  /** Throws `ERR_UPSTREAM_TOKEN` when a proof cannot be made. */
   dispatchOptions(
     outgoing: Outgoing,
     target: Target,
@@ -41,12 +43,18 @@ export function dispatchOptions(
   cluster: Cluster,
 ): Options {
   const { address } = target;
+  const headers = requestHeaders(outgoing, target, head);
   return {
     path: upstreamPath(address.basePath, head.url),
     method: outgoing.method,
-    headers: cluster.config.host === 'preserve' ? ['host', head.host, ...outgoing.headers] : outgoing.headers,
+    headers: cluster.config.host === 'preserve' ? ['host', head.host, ...headers] : headers,
     body: outgoing.body,
     upgrade: head.upgrade,
     servername: address.serverName,
   };
+}
+
+function requestHeaders(outgoing: Outgoing, target: Target, head: RequestHead): string[] {
+  const proof = proofFor(outgoing.use, target, head);
+  return proof === null ? outgoing.headers : [...outgoing.headers, 'dpop', proof];
 }

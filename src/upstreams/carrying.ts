@@ -5,6 +5,7 @@
 import type { Dispatcher } from 'undici';
 import type { Forward } from '../core/decision.ts';
 import { SallyportError } from '../core/errors.ts';
+import type { UpstreamToken } from '../core/upstream-token.ts';
 import { Answer } from './answer.ts';
 import type { Carried, Exchange } from './carrier.ts';
 import type { CarrierContext } from './carrier-context.ts';
@@ -14,6 +15,8 @@ import { RequestBody } from './request-body.ts';
 import type { ParsedHeaders } from './response-head.ts';
 import { sessionEnded, tieToSession } from './session-tie.ts';
 import type { Target } from './target.ts';
+import { type AttemptOwner, TokenAttempt } from './token-attempt.ts';
+import { isRepeatable, replaceToken, type TokenUse } from './token-use.ts';
 import { failureCause, isStaleConnection, type Stage, toUpstreamFailure } from './upstream-failure.ts';
 
 /** What to send, the same for every attempt. */
@@ -21,9 +24,11 @@ export interface Outgoing {
   readonly method: string;
   readonly headers: string[];
   readonly body: RequestBody | Buffer | null;
+  /** Null when there is nothing to do for the token but to send it. */
+  readonly use: TokenUse | null;
 }
 
-export class Carrying implements Carried, Dispatcher.DispatchHandler {
+export class Carrying implements Carried, AttemptOwner {
   readonly #context: CarrierContext;
   readonly #exchange: Exchange;
   readonly #forward: Forward;
@@ -101,7 +106,38 @@ export class Carrying implements Carried, Dispatcher.DispatchHandler {
     this.#attempts += 1;
     target.active += 1;
     if (target.active > this.#cluster.config.connections) this.#waitInQueue();
-    pool.dispatch(this.#context.dispatchOptions(outgoing, target, this.#exchange.head, this.#cluster), this);
+    const options = this.#optionsFor(outgoing, target);
+    if (options === null) return;
+    pool.dispatch(options, outgoing.use === null ? this : new TokenAttempt(this, outgoing.use, target));
+  }
+
+  #optionsFor(outgoing: Outgoing, target: Target): Dispatcher.DispatchOptions | null {
+    try {
+      return this.#context.dispatchOptions(outgoing, target, this.#exchange.head, this.#cluster);
+    } catch (error) {
+      this.#queued = false;
+      this.#fail(toUpstreamFailure(error, 'connecting'));
+      return null;
+    }
+  }
+
+  get repeatable(): boolean {
+    const outgoing = this.#outgoing;
+    return outgoing !== null && outgoing.body === null && isRepeatable(outgoing.method);
+  }
+
+  get waits(): boolean {
+    return !this.#settled;
+  }
+
+  sendAgain(target: Target, token: UpstreamToken): void {
+    const outgoing = this.#outgoing;
+    if (outgoing === null || outgoing.use === null || this.#settled) return;
+    replaceToken(outgoing.headers, outgoing.use, token);
+    this.#leaveTarget();
+    // What was answered is over: a connection that turns out to be dead is a new case.
+    this.#attempts = 0;
+    this.#sendTo(target, false);
   }
 
   #waitInQueue(): void {
@@ -152,7 +188,7 @@ export class Carrying implements Carried, Dispatcher.DispatchHandler {
   #writeHead(status: number, headers: ParsedHeaders): void {
     const { request, head } = this.#exchange;
     const framing = this.#answer.frame(head.method, status, headers, request.httpVersionMinor);
-    this.#answer.begin(status, this.#context.buildResponseHead(headers, this.#forward, head.id, framing));
+    this.#answer.begin(status, this.#context.buildResponseHead(headers, this.#forward, head, framing));
     if (isEventStream(headers)) this.#holdStream();
   }
 

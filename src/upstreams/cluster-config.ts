@@ -102,6 +102,13 @@ export const clusterSchema = z
       .enum(['target', 'preserve'])
       .default('target')
       .describe('`Host` for the application: that of the target, or the one that the client named.'),
+    audiences: z
+      .array(z.string().min(1, 'is empty').max(2_048))
+      .max(64, 'has more than 64 audiences')
+      .default([])
+      .describe(
+        'What the application goes by in tokens (`aud`): when set, tokens that are not for one of them are not sent.',
+      ),
     retryTargetAfter: duration()
       .default(5_000)
       .describe('How long a target that refused a connection is left out while another one is there.'),

@@ -81,7 +81,7 @@ export function createCarrier(clusters: Clusters, deps: CarrierDeps): Carrier {
       const upgrading = new Upgrading(context, exchange, forward, clusterOf(forward));
       const refusal = refusalOf(outgoing, forward);
       if (refusal !== null) upgrading.refuse(refusal);
-      else upgrading.send(outgoing.headers);
+      else upgrading.send(outgoing);
       return upgrading;
     },
     inFlight: () => inFlight,
@@ -115,16 +115,16 @@ export function createCarrier(clusters: Clusters, deps: CarrierDeps): Carrier {
 
 function sendBody(carrying: Carrying, exchange: Exchange, outgoing: OutgoingHead, limit: number): void {
   const { head, request } = exchange;
-  const { headers, contentLength } = outgoing;
+  const { headers, contentLength, use } = outgoing;
   if (!outgoing.chunked && (contentLength === null || contentLength === 0)) {
-    carrying.send({ method: head.method, headers, body: null });
+    carrying.send({ method: head.method, headers, body: null, use });
   } else if (!outgoing.chunked && (contentLength as number) <= smallBody) {
     collectBody(request, contentLength as number, (body) =>
-      carrying.send({ method: head.method, headers, body }),
+      carrying.send({ method: head.method, headers, body, use }),
     );
   } else {
     if (contentLength !== null && !outgoing.chunked) headers.push('content-length', String(contentLength));
-    carrying.send({ method: head.method, headers, body: new RequestBody(request, limit) });
+    carrying.send({ method: head.method, headers, body: new RequestBody(request, limit), use });
   }
 }
 

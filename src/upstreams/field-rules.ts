@@ -12,6 +12,7 @@ export type FieldRule =
   | 'transfer-encoding'
   | 'cookie'
   | 'authorization'
+  | 'dpop'
   | 'via';
 
 /** Fields that are read here and written anew, each by its own rule. */
@@ -21,6 +22,7 @@ const special: ReadonlyMap<string, FieldRule> = new Map([
   ['transfer-encoding', 'transfer-encoding'],
   ['cookie', 'cookie'],
   ['authorization', 'authorization'],
+  ['dpop', 'dpop'],
   ['via', 'via'],
 ]);
 
@@ -45,8 +47,11 @@ const dropped: ReadonlySet<string> = new Set([
   'x-azure-clientip',
   'x-rewrite-url',
   'x-host',
+  // Which certificate a client has proved to hold (RFC 9440, and what terminators wrote before it, RS-061).
   'client-cert',
   'client-cert-chain',
+  'x-arr-clientcert',
+  'x-arr-ssl',
   // The method that routes and CSRF rules were judged by is the method that is executed (RD-046).
   'x-http-method',
   'x-http-method-override',
@@ -65,11 +70,17 @@ const droppedFamilies: readonly string[] = [
   'x-envoy-',
   'x-auth-request-',
   'x-remote-',
-  'x-ssl-client-',
+  'x-ssl-',
   'ssl-client-',
+  'x-client-cert',
+  'x-tls-client-',
+  'x-mtls-',
+  'x-amzn-mtls-',
+  'cf-cert-',
   'cf-connecting-',
   'x-amzn-oidc-',
   'x-goog-authenticated-user-',
+  'x-goog-iap-',
   'x-ms-client-principal',
 ];
 

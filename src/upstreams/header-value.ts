@@ -6,6 +6,11 @@
  * - a list or an object: JSON in ASCII (`\u` escapes). `["a,b","c"]` is two groups, whatever they are called.
  * - a number or a boolean: as JSON writes it.
  * - null, or no such claim: no header at all.
+ *
+ * Joined (`{claims.groups join ","}`): each member as text by the rule above, a member that is no string as its JSON
+ * text, and the characters of the separator percent-encoded as well: split at the separator and
+ * `decodeURIComponent` give the members back. A claim that is no list is a list of one. An empty list is the same as
+ * no such claim.
  */
 import type { Claims } from '../core/identity.ts';
 import type { HeaderTemplate } from '../core/route.ts';
@@ -26,7 +31,9 @@ export function fillTemplate(
   let value = template.literals[0] ?? '';
   for (let i = 0; i < template.holes.length; i += 1) {
     const hole = template.holes[i] as HeaderTemplate['holes'][number];
-    const text = encodeHeaderValue(readOwn(sources[hole.source], hole.path));
+    const claim = readOwn(sources[hole.source], hole.path);
+    const text =
+      hole.separator === null ? encodeHeaderValue(claim) : encodeJoinedValue(claim, hole.separator);
     if (text === null) return null;
     value += text + (template.literals[i + 1] ?? '');
     if (value.length > longestValue) return 'too-long';
@@ -57,6 +64,25 @@ export function encodeHeaderValue(value: unknown): string | null {
     default:
       return null;
   }
+}
+
+/** Null when there is nothing to send. The separator is punctuation without `%`. */
+export function encodeJoinedValue(value: unknown, separator: string): string | null {
+  if (value === undefined || value === null) return null;
+  const members: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (members.length === 0) return null;
+  return members.map((member) => encodeMember(member, separator)).join(separator);
+}
+
+function encodeMember(member: unknown, separator: string): string {
+  let text = encodeText(typeof member === 'string' ? member : String(JSON.stringify(member)));
+  for (const character of new Set(separator)) text = text.replaceAll(character, percentEncode);
+  return text;
+}
+
+/** `encodeURIComponent` leaves some punctuation as it is. */
+function percentEncode(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 function encodeText(text: string): string {

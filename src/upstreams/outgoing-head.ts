@@ -10,6 +10,7 @@ import type { HeaderTemplate } from '../core/route.ts';
 import { createFieldRules, type FieldRule } from './field-rules.ts';
 import { fillTemplate } from './header-value.ts';
 import { type IsOwnCookie, withoutOwnCookies } from './own-cookies.ts';
+import { createTokenUse, removeField, type TokenUse, writeToken } from './token-use.ts';
 
 export interface OutgoingHead {
   /** Flat list for undici; without `Host` and without framing, which depend on target and body. */
@@ -20,6 +21,8 @@ export interface OutgoingHead {
   readonly chunked: boolean;
   /** How many times this gate already stands in `Via`: more than a few are a loop. */
   readonly passes: number;
+  /** What is left to do for the token that is in the head; null: nothing. */
+  readonly use: TokenUse | null;
 }
 
 interface Taken extends OutgoingHead {
@@ -69,6 +72,7 @@ export function createOutgoingHead(deps: OutgoingHeadDeps): BuildHead {
       contentLength: null,
       chunked: false,
       passes: 0,
+      use: createTokenUse(forward.upstreamToken),
       authorized: false,
       connection: null,
       via: null,
@@ -109,16 +113,19 @@ export function createOutgoingHead(deps: OutgoingHeadDeps): BuildHead {
           taken.authorized = true;
         }
         break;
+      case 'dpop':
+        // A proof belongs to the token that it came with (RFC 9449 section 7), and is worth nothing beside another.
+        if (forward.route.passAuthorization && forward.upstreamToken === null) {
+          taken.headers.push('dpop', value);
+        }
+        break;
     }
   }
 
   /** The token and the claims of the very snapshot that was judged (RT-070), or nothing. */
   function addIdentity(out: string[], head: RequestHead, forward: Forward): void {
     const { route, session, caller, upstreamToken } = forward;
-    if (upstreamToken !== null) {
-      removeField(out, upstreamToken.header);
-      out.push(upstreamToken.header, upstreamToken.value);
-    }
+    if (upstreamToken !== null) writeToken(out, upstreamToken);
     const claims = (session ?? caller)?.identity.claims ?? null;
     for (const template of route.requestHeaders) {
       const filled = fillTemplate(template, { claims, params: forward.params });
@@ -143,12 +150,6 @@ function removeNamed(out: string[], connection: string): void {
   for (const token of connection.toLowerCase().split(',')) {
     const name = token.trim();
     if (name !== '') removeField(out, name);
-  }
-}
-
-function removeField(out: string[], name: string): void {
-  for (let i = out.length - 2; i >= 0; i -= 2) {
-    if (out[i] === name) out.splice(i, 2);
   }
 }
 

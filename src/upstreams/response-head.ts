@@ -2,7 +2,9 @@
  * The response head for the client: what the application said, without what concerns only the connection to it,
  * without cookies of ours, and never cacheable for others when it was made for one person.
  */
+import { corsHeaders } from '../core/cors-headers.ts';
 import type { Forward } from '../core/decision.ts';
+import type { RequestHead } from '../core/request-head.ts';
 import { type IsOwnCookie, setsOwnCookie } from './own-cookies.ts';
 
 /** As undici parses it: names in lower case, a list where a field came more than once. */
@@ -23,7 +25,7 @@ export interface ResponseFraming {
 export type BuildResponseHead = (
   headers: ParsedHeaders,
   forward: Forward,
-  requestId: string,
+  head: RequestHead,
   framing: ResponseFraming,
 ) => string[];
 
@@ -52,12 +54,16 @@ export function createResponseHead(deps: ResponseHeadDeps): BuildResponseHead {
   const { isOwnCookie } = deps;
   const ownOrigin = deps.publicUrl.origin;
 
-  return (headers, forward, requestId, framing) => {
+  return (headers, forward, head, framing) => {
     const out: string[] = [];
     const named = connectionNames(headers.connection);
     const personal = isPersonal(forward);
     const ownCookies = forward.setCookies.length > 0;
-    const foreignOrigin = personal && isForeignOrigin(headers['access-control-allow-origin'], ownOrigin);
+    // Who brings a token reads challenges, and shares answers with pages of other origins; a cookie comes by itself.
+    const byCookie = personal && forward.caller === null;
+    const foreignOrigin = byCookie && isForeignOrigin(headers['access-control-allow-origin'], ownOrigin);
+    const ownProof = forward.upstreamToken !== null && forward.upstreamToken.prove !== null;
+    let saysCors = forward.caller === null || forward.route.corsOrigins.length === 0;
     for (const name of Object.keys(headers)) {
       const value = headers[name] as string | readonly string[];
       if (hopByHop.has(name) || named?.has(name)) continue;
@@ -68,8 +74,12 @@ export function createResponseHead(deps: ResponseHeadDeps): BuildResponseHead {
         if (ownCookies && (name === 'expires' || name === 'pragma')) continue;
         // RD-062: no other origin may read what was answered to this person's cookie.
         if (foreignOrigin && name.startsWith('access-control-')) continue;
-        if (personal && name === 'www-authenticate' && !forward.route.passAuthorization) continue;
+        // RS-082: a browser would answer it with a window that asks for a password.
+        if (byCookie && name === 'www-authenticate' && !forward.route.passAuthorization) continue;
       }
+      // It was asked of the gate, whose proof it is.
+      if (ownProof && name === 'dpop-nonce') continue;
+      if (!saysCors && name.startsWith('access-control-')) saysCors = true;
       if (name === 'set-cookie') addForeignCookies(out, value, isOwnCookie);
       else if (typeof value === 'string') out.push(name, value);
       else for (const one of value) out.push(name, one);
@@ -80,9 +90,14 @@ export function createResponseHead(deps: ResponseHeadDeps): BuildResponseHead {
     } else if (personal) {
       out.push('cache-control', privateCacheControl(headers['cache-control']));
     }
-    out.push('x-request-id', requestId);
+    if (!saysCors) addCors(out, corsHeaders(head, forward.route));
+    out.push('x-request-id', head.id);
     return out;
   };
+}
+
+function addCors(out: string[], headers: readonly string[]): void {
+  for (let i = 0; i < headers.length; i += 1) out.push(headers[i] as string);
 }
 
 /** Whether the answer may differ from person to person. */

@@ -12,6 +12,8 @@ export interface Target {
   active: number;
   /** Monotonic milliseconds until which other targets are preferred. */
   restsUntil: number;
+  /** What the application last asked for in DPoP proofs (`DPoP-Nonce`); null before it asked. */
+  nonce: string | null;
   /** Waits for what runs. */
   close(): Promise<void>;
   destroy(): Promise<void>;
@@ -31,6 +33,7 @@ export function createTarget(address: TargetAddress, config: ClusterConfig): Tar
     },
     active: 0,
     restsUntil: 0,
+    nonce: null,
     async close() {
       await Promise.all(pools().map((one) => one.close()));
     },

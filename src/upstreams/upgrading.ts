@@ -7,9 +7,10 @@ import type { Duplex } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Forward } from '../core/decision.ts';
 import { SallyportError } from '../core/errors.ts';
+import type { UpstreamToken } from '../core/upstream-token.ts';
 import type { Carried, Exchange, UpgradeExchange } from './carrier.ts';
 import type { CarrierContext } from './carrier-context.ts';
-import { Carrying } from './carrying.ts';
+import { Carrying, type Outgoing } from './carrying.ts';
 import type { Cluster } from './cluster.ts';
 import { formatSwitch } from './format-switch.ts';
 import { interimProblem } from './interim-answers.ts';
@@ -17,11 +18,13 @@ import { createPlainResponse } from './plain-response.ts';
 import type { ParsedHeaders } from './response-head.ts';
 import { sessionEnded, tieToSession } from './session-tie.ts';
 import type { Target } from './target.ts';
+import { type AttemptOwner, TokenAttempt } from './token-attempt.ts';
+import { isRepeatable, replaceToken } from './token-use.ts';
 import { createTunnel, type Tunnel } from './tunnel.ts';
 import { failureCause, type Stage, toUpstreamFailure } from './upstream-failure.ts';
 import { handshakeProblem } from './websocket-handshake.ts';
 
-export class Upgrading implements Carried, Dispatcher.DispatchHandler {
+export class Upgrading implements Carried, AttemptOwner {
   readonly #context: CarrierContext;
   readonly #exchange: UpgradeExchange;
   readonly #forward: Forward;
@@ -30,7 +33,7 @@ export class Upgrading implements Carried, Dispatcher.DispatchHandler {
   readonly #onClose = () => this.#clientLeft();
   /** Who half-closes before the switch does not wait for one. */
   readonly #onEnd = () => this.#exchange.socket.destroy();
-  #headers: string[] = [];
+  #outgoing: Outgoing | null = null;
   #target: Target | null = null;
   #attempts = 0;
   #controller: Dispatcher.DispatchController | null = null;
@@ -82,9 +85,9 @@ export class Upgrading implements Carried, Dispatcher.DispatchHandler {
   }
 
   /** Asks the application to switch protocols. */
-  send(headers: string[]): void {
+  send({ headers, use }: Pick<Outgoing, 'headers' | 'use'>): void {
     if (this.#settled) return;
-    this.#headers = headers;
+    this.#outgoing = { method: this.#exchange.head.method, headers, body: null, use };
     this.#sendTo(this.#cluster.pick(this.#exchange.head, null));
   }
 
@@ -93,12 +96,41 @@ export class Upgrading implements Carried, Dispatcher.DispatchHandler {
       this.#fail(new SallyportError('ERR_UPSTREAM_OVERLOADED', 'every target is full', { retryAfter: 1 }));
       return;
     }
-    const { head } = this.#exchange;
-    const outgoing = { method: head.method, headers: this.#headers, body: null };
+    const outgoing = this.#outgoing as Outgoing;
     this.#target = target;
+    this.#stage = 'connecting';
     this.#attempts += 1;
     this.#waitForConnection();
-    target.fresh().dispatch(this.#context.dispatchOptions(outgoing, target, head, this.#cluster), this);
+    const options = this.#optionsFor(outgoing, target);
+    if (options === null) return;
+    target
+      .fresh()
+      .dispatch(options, outgoing.use === null ? this : new TokenAttempt(this, outgoing.use, target));
+  }
+
+  #optionsFor(outgoing: Outgoing, target: Target): Dispatcher.DispatchOptions | null {
+    try {
+      return this.#context.dispatchOptions(outgoing, target, this.#exchange.head, this.#cluster);
+    } catch (error) {
+      this.#fail(toUpstreamFailure(error, 'connecting'));
+      return null;
+    }
+  }
+
+  get repeatable(): boolean {
+    return isRepeatable(this.#exchange.head.method);
+  }
+
+  get waits(): boolean {
+    return !this.#settled;
+  }
+
+  sendAgain(target: Target, token: UpstreamToken): void {
+    const outgoing = this.#outgoing;
+    if (outgoing === null || outgoing.use === null || this.#settled) return;
+    replaceToken(outgoing.headers, outgoing.use, token);
+    this.#attempts = 0;
+    this.#sendTo(target);
   }
 
   refuse(error: SallyportError): void {
@@ -156,7 +188,7 @@ export class Upgrading implements Carried, Dispatcher.DispatchHandler {
   #switch(headers: ParsedHeaders, upstream: Duplex): void {
     const { socket, firstBytes, head } = this.#exchange;
     const framing = { contentLength: false, trailers: false };
-    const built = this.#context.buildResponseHead(headers, this.#forward, head.id, framing);
+    const built = this.#context.buildResponseHead(headers, this.#forward, head, framing);
     built.push('connection', 'Upgrade', 'upgrade', head.upgrade as string);
     const bytes = formatSwitch(built);
     if (bytes === null) {

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Forward } from '../../src/core/decision.ts';
+import type { UpstreamToken } from '../../src/core/upstream-token.ts';
 import { parseHeaderTemplate } from '../../src/pipeline/header-template.ts';
+import { createCaller } from '../support/caller.ts';
 import { type CarrierDoor, createCarrierDoor, createSession } from '../support/carrier-door.ts';
 import { createEcho, type Echo, type EchoRequest } from '../support/echo.ts';
 import { createRoute } from '../support/heads.ts';
@@ -23,9 +25,20 @@ const requestHeaders = [
   template('X-Email', '{claims.email}'),
   template('X-Groups', '{claims.groups}'),
 ];
+const bearer = (token: string): UpstreamToken => ({
+  header: 'authorization',
+  value: `Bearer ${token}`,
+  prove: null,
+  renew: null,
+});
 const signedIn = (claims: Record<string, unknown> = {}): Partial<Forward> => ({
   route: createRoute({ path: '/**', requestHeaders, upstreamToken: 'access' }),
   session: createSession(claims),
+  upstreamToken: bearer('access-token-of-alice'),
+});
+const byCaller = (claims: Record<string, unknown> = {}): Partial<Forward> => ({
+  route: createRoute({ path: '/**', requestHeaders, authenticate: ['bearer'], api: 'main' }),
+  caller: createCaller({ sub: 'machine', ...claims }),
 });
 
 before(async () => {
@@ -220,9 +233,10 @@ test("HP-077: the client's Authorization is replaced or removed, never both", as
   forward = {
     ...signedIn(),
     route: createRoute({ path: '/**', upstreamToken: 'id', passAuthorization: true }),
+    upstreamToken: bearer('id-token-of-alice'),
   };
   assert.deepEqual((await arrives(lines)).all('authorization'), ['Bearer id-token-of-alice']);
-  forward = { ...signedIn(), route: createRoute({ path: '/**' }) };
+  forward = { route: createRoute({ path: '/**' }), session: createSession() };
   assert.deepEqual((await arrives(lines)).all('authorization'), []);
   forward = {};
   assert.deepEqual((await arrives(lines)).all('authorization'), []);
@@ -254,7 +268,6 @@ test('HP-079: what the client says about where it comes from is removed and rebu
     'X-Envoy-External-Address',
     'X-Envoy-Original-Path',
     'X-HTTP-Method-Override',
-    'Client-Cert',
     'X-Request-Id',
     'X_Real_IP',
     'X.Real.IP',
@@ -275,6 +288,89 @@ test('HP-079: 500 forwarded entries are dropped like one', async () => {
   ]);
   assert.deepEqual(request.all('x-forwarded-for'), ['192.0.2.7']);
   assert.deepEqual(request.all('forwarded'), []);
+});
+
+test('RS-061: a certificate that the client names itself does not arrive', async () => {
+  const lies = [
+    'Client-Cert',
+    'Client-Cert-Chain',
+    'X-Client-Cert',
+    'X-Client-Certificate',
+    'X-SSL-Cert',
+    'X-SSL-Client-Cert',
+    'X-SSL-Client-Verify',
+    'SSL-Client-Cert',
+    'SSL-Client-S-DN',
+    'X-TLS-Client-Cert',
+    'X-Forwarded-Client-Cert',
+    'X-Forwarded-Tls-Client-Cert',
+    'X-ARR-ClientCert',
+    'X-Amzn-Mtls-Clientcert',
+    'Cf-Cert-Presented',
+    'X.SSL.Cert',
+    'X_SSL_Cert',
+  ];
+  for (const decided of [{}, signedIn(), byCaller()]) {
+    forward = decided;
+    const request = await arrives(lies.map((name) => `${name}: liar`));
+    assert.equal(request.head.includes('liar'), false, request.head);
+  }
+});
+
+test('RS-010: tokens and identities of other gates do not arrive from a client, whoever calls', async () => {
+  const lies = [
+    'X-Forwarded-Access-Token',
+    'X-Forwarded-Id-Token',
+    'X-Auth-Request-User',
+    'X-Auth-Request-Access-Token',
+    'X-Auth-Request-Redirect',
+    'X-Goog-IAP-JWT-Assertion',
+    'X-Amzn-Oidc-Accesstoken',
+    'X-Ms-Client-Principal',
+  ];
+  for (const decided of [{}, signedIn(), byCaller()]) {
+    forward = decided;
+    const request = await arrives(lies.map((name) => `${name}: liar`));
+    assert.equal(request.head.includes('liar'), false, request.head);
+  }
+});
+
+test('claims of a caller with a token of its own arrive as those of a session do', async () => {
+  forward = byCaller({ email: 'm@app.test', groups: ['a'] });
+  const request = await arrives(['X-User: admin', 'Authorization: Bearer its-own']);
+  assert.deepEqual(request.all('x-user'), ['machine']);
+  assert.deepEqual(request.all('x-email'), ['m@app.test']);
+  assert.deepEqual(request.all('x-groups'), ['["a"]']);
+  assert.deepEqual(request.all('authorization'), []);
+});
+
+test('RP-029: the token is in its header and nowhere else', async () => {
+  forward = signedIn();
+  const request = await arrives(['Content-Length: 0'], 'POST /x?a=b HTTP/1.1');
+  assert.equal(request.target, '/x?a=b');
+  assert.equal(request.body.length, 0);
+  assert.equal(request.head.split('access-token-of-alice').length, 2);
+});
+
+test('an assertion has a header of its own, which a client cannot fill', async () => {
+  const lines = ['X-Groups: of the client', 'X_Groups: of the client', 'Authorization: Bearer of-the-client'];
+  const token = { header: 'x-groups', value: 'a.b.c', prove: null, renew: null };
+  forward = { ...signedIn(), route: createRoute({ path: '/**' }), upstreamToken: token };
+  const request = await arrives(lines);
+  assert.deepEqual(request.all('x-groups'), ['a.b.c']);
+  assert.equal(request.head.includes('client'), false);
+});
+
+test("a client's DPoP proof arrives only where its Authorization does", async () => {
+  const lines = ['Authorization: DPoP token', 'DPoP: proof'];
+  for (const decided of [{}, signedIn(), byCaller(), { ...byCaller(), upstreamToken: bearer('t') }]) {
+    forward = decided;
+    assert.deepEqual((await arrives(lines)).all('dpop'), []);
+  }
+  forward = { route: createRoute({ path: '/**', access: 'public', passAuthorization: true }) };
+  const request = await arrives(lines);
+  assert.deepEqual(request.all('dpop'), ['proof']);
+  assert.deepEqual(request.all('authorization'), ['DPoP token']);
 });
 
 test('RD-046: fields that would change the method do not arrive', async () => {

@@ -79,10 +79,10 @@ test('a header template alternates literals and holes, a literal first', () => {
     name: 'x-who',
     literals: ['u=', '; r=', '', '/', '!'],
     holes: [
-      { source: 'claims', path: ['sub'] },
-      { source: 'claims', path: ['https://x/roles'] },
-      { source: 'claims', path: ['a', 'b'] },
-      { source: 'params', path: ['id'] },
+      { source: 'claims', path: ['sub'], separator: null },
+      { source: 'claims', path: ['https://x/roles'], separator: null },
+      { source: 'claims', path: ['a', 'b'], separator: null },
+      { source: 'params', path: ['id'], separator: null },
     ],
   });
 });
@@ -134,10 +134,20 @@ test('a route compiles to what the pipeline uses', () => {
     methods: new Set(['GET', 'POST']),
     cluster: 'api',
     access: 'public',
+    authenticate: [],
+    api: null,
+    apiKeys: null,
+    scopes: [],
+    acrValues: [],
+    maxAge: null,
     onAnonymous: 'login',
     upstreamToken: 'none',
+    corsOrigins: [],
+    retryUnauthorized: false,
     csrf: 'fetch-metadata',
-    requestHeaders: [{ name: 'x-id', literals: ['', ''], holes: [{ source: 'params', path: ['id'] }] }],
+    requestHeaders: [
+      { name: 'x-id', literals: ['', ''], holes: [{ source: 'params', path: ['id'], separator: null }] },
+    ],
     passAuthorization: false,
     bodyLimit: 1024 ** 2,
   });
