@@ -1,19 +1,22 @@
 /**
  * Opens a signed token of the provider (JWS, RFC 7515; RFC 8725): the signature always and with the provider's own keys.
- * The claims given on come from the very bytes that were verified. ID tokens, logout tokens and
- * signed answers begin here.
+ * The claims given on come from the very bytes that were verified. ID, logout and access tokens begin here.
  */
-import { type CryptoKey, compactVerify } from 'jose';
 import type { ProviderKeys } from './jwks.ts';
 import { Refusal } from './refusal.ts';
 import { type JsonObject, parseStrictObject } from './strict-json.ts';
+import { verifyMac, verifySignature } from './verify-signature.ts';
 
 export interface SignedTokenRules {
   /** What it is; begins the words of its refusals. */
-  readonly name: 'id-token' | 'logout-token' | 'jarm';
+  readonly name: 'id-token' | 'logout-token' | 'access-token' | 'introspection' | 'jarm';
   readonly algorithms: readonly string[];
   /** What `typ` may say, in lower case and without `application/`; it may also be absent. */
   readonly types: readonly string[];
+  /** `typ` must be there (RFC 9068 section 2.1, RFC 9701 section 5). */
+  readonly typeRequired?: boolean;
+  /** Checks HS256, HS384 and HS512, where `algorithms` has them; without it they are refused. Never used for any other. */
+  readonly secret?: Uint8Array | null;
 }
 
 export interface KeySource {
@@ -38,29 +41,65 @@ export async function openSignedToken(
   keys: KeySource,
   rules: SignedTokenRules,
 ): Promise<OpenedToken> {
-  const { alg, kid } = readHeader(token, rules);
-  const candidates = await keys.source.select(keys.uri, { alg, kid });
-  const payload = await verifySignature(token, alg, candidates);
-  if (payload === null) throw new Refusal(`${rules.name}-signature`);
+  const { alg, kid, payload, input, signature } = readToken(token, rules);
+  if (symmetric.has(alg)) {
+    const { secret } = rules;
+    if (!secret || !verifyMac(alg, secret, input, signature)) throw new Refusal(`${rules.name}-signature`);
+  } else {
+    const candidates = await keys.source.select(keys.uri, { alg, kid });
+    if (!candidates.some((key) => verifySignature(alg, key, input, signature))) {
+      throw new Refusal(`${rules.name}-signature`);
+    }
+  }
   return { alg, claims: parseTokenJson(payload, rules.name) };
 }
 
-/** `jwk`, `jku`, `x5u` and `x5c` are not even looked at: a token does not bring its own key. */
-function readHeader(token: string, rules: SignedTokenRules): { alg: string; kid: string | null } {
+const symmetric: ReadonlySet<string> = new Set(['HS256', 'HS384', 'HS512']);
+
+interface TokenParts {
+  readonly alg: string;
+  readonly kid: string | null;
+  readonly payload: Buffer;
+  /** What was signed. */
+  readonly input: string;
+  readonly signature: Buffer;
+}
+
+function readToken(token: string, rules: SignedTokenRules): TokenParts {
   const { name } = rules;
   if (token.length > maxTokenLength) throw new Refusal(`${name}-too-large`);
-  const parts = token.split('.');
+  const parts = token.split('.', 6);
   if (parts.length === 5) throw new Refusal(`${name}-encrypted`);
-  // Also refuses padding and white space, which some libraries forgive: one token has one spelling.
-  if (parts.length !== 3 || !parts.every((part) => /^[A-Za-z0-9_-]+$/.test(part))) {
+  const [header, payload, signature] = parts;
+  if (parts.length !== 3 || !isPart(header) || !isPart(payload) || !isPart(signature)) {
     throw new Refusal(`${name}-malformed`);
   }
-  const header = parseTokenJson(Buffer.from(parts[0] as string, 'base64url'), name);
+  return {
+    ...readHeader(Buffer.from(header, 'base64url'), rules),
+    payload: Buffer.from(payload, 'base64url'),
+    input: token.slice(0, -1 - signature.length),
+    signature: Buffer.from(signature, 'base64url'),
+  };
+}
+
+/** Also refuses padding and white space, which some libraries forgive: one token has one spelling. */
+function isPart(part: string | undefined): part is string {
+  return part !== undefined && /^[A-Za-z0-9_-]+$/.test(part);
+}
+
+/** `jwk`, `jku`, `x5u` and `x5c` are not even looked at: a token does not bring its own key. */
+function readHeader(
+  bytes: Uint8Array,
+  rules: SignedTokenRules,
+): { readonly alg: string; readonly kid: string | null } {
+  const { name } = rules;
+  const header = parseTokenJson(bytes, name);
   const { alg, kid, typ } = header;
   if (typeof alg !== 'string' || !rules.algorithms.includes(alg)) throw new Refusal(`${name}-algorithm`);
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) throw new Refusal(`${name}-crit`);
   // A token of one kind is not one of another kind of the same issuer (RFC 8725 section 3.11).
-  if (typ !== undefined && !isType(typ, rules.types)) throw new Refusal(`${name}-type`);
+  const typeFits = typ === undefined ? rules.typeRequired !== true : isType(typ, rules.types);
+  if (!typeFits) throw new Refusal(`${name}-type`);
   if (kid !== undefined && typeof kid !== 'string') throw new Refusal('key-id');
   return { alg, kid: kid ?? null };
 }
@@ -69,27 +108,13 @@ function isType(typ: unknown, types: readonly string[]): boolean {
   return typeof typ === 'string' && types.includes(typ.toLowerCase().replace(/^application\//, ''));
 }
 
-/** Null when none of the keys made it. */
-async function verifySignature(
-  token: string,
-  alg: string,
-  candidates: readonly CryptoKey[],
-): Promise<Uint8Array | null> {
-  for (const key of candidates) {
-    try {
-      return (await compactVerify(token, key, { algorithms: [alg] })).payload;
-    } catch {
-      // Not this key. The library throws plain TypeErrors for odd keys as well, so nothing is told from the error.
-    }
-  }
-  return null;
-}
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** One of the JSON parts of a token. Fails with a `Refusal` whose word begins with `name`. */
 export function parseTokenJson(bytes: Uint8Array, name: SignedTokenRules['name']): JsonObject {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    text = utf8.decode(bytes);
   } catch {
     throw new Refusal(`${name}-malformed`);
   }
