@@ -3,6 +3,9 @@
  * every endpoint a URL that the gate is willing to call or to send a browser to.
  */
 import { SallyportError } from '../core/errors.ts';
+import { usesMutualTls } from './client-authentication-config.ts';
+import { findMetadataConflict } from './fapi-metadata.ts';
+import { resolveProfile } from './fapi-profile.ts';
 import type { ProviderConfig } from './provider-config.ts';
 import { Refusal } from './refusal.ts';
 import { type JsonObject, parseStrictObject } from './strict-json.ts';
@@ -28,10 +31,20 @@ const optional = [
   'pushed_authorization_request_endpoint',
 ] as const;
 
+/** Endpoints at which the gate may have to show its certificate. */
+const aliased = [
+  'token_endpoint',
+  'pushed_authorization_request_endpoint',
+  'revocation_endpoint',
+  'introspection_endpoint',
+  'userinfo_endpoint',
+] as const;
+
 /** Fails with `ERR_PROVIDER_METADATA`; the message names the member and what to do. */
 export function parseMetadata(text: string, config: ProviderConfig): Metadata {
-  const json = parseDocument(text);
-  checkIssuer(json.issuer, config.issuer);
+  const document = parseDocument(text);
+  checkIssuer(document.issuer, config.issuer);
+  const json = usesMutualTls(config) ? withAliases(document) : document;
   const endpoints: Partial<Record<(typeof required | typeof optional)[number], string>> = {};
   for (const member of required) endpoints[member] = readEndpoint(member, json[member], config);
   for (const member of optional) {
@@ -39,6 +52,8 @@ export function parseMetadata(text: string, config: ProviderConfig): Metadata {
       endpoints[member] = readEndpoint(member, json[member], config);
     }
   }
+  const conflict = findMetadataConflict(json, resolveProfile(config));
+  if (conflict !== null) throw refused(conflict.member, conflict.why);
   if (config.pushedAuthorizationRequests === 'required' && !endpoints.pushed_authorization_request_endpoint) {
     throw refused('pushed_authorization_request_endpoint', 'is absent, and the configuration requires it');
   }
@@ -49,6 +64,18 @@ export function parseMetadata(text: string, config: ProviderConfig): Metadata {
       json.authorization_response_iss_parameter_supported === true,
     ...readAlgorithms(json.id_token_signing_alg_values_supported),
   };
+}
+
+/** RFC 8705 section 5: where a client that shows a certificate has to go, each in place of the endpoint of that name. */
+function withAliases(document: JsonObject): JsonObject {
+  const { mtls_endpoint_aliases: aliases } = document;
+  if (aliases === undefined || aliases === null) return document;
+  if (typeof aliases !== 'object' || Array.isArray(aliases)) {
+    throw refused('mtls_endpoint_aliases', 'is not an object');
+  }
+  const members = aliases as JsonObject;
+  const present = aliased.filter((name) => members[name] !== undefined && members[name] !== null);
+  return { ...document, ...Object.fromEntries(present.map((name) => [name, members[name]])) };
 }
 
 /** An endpoint that the configuration rules out need not be on an allowed host. */

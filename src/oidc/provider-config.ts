@@ -4,6 +4,7 @@ import { duration, secret } from '../core/scalars.ts';
 import { isLoopbackHost } from './address-policy.ts';
 import { checkClient, clientFields, usesMutualTls } from './client-authentication-config.ts';
 import { readDecryptionKey } from './decryption-keys.ts';
+import { checkProfile } from './fapi-check.ts';
 import { readSigningKey } from './signing-key.ts';
 
 /** Signature algorithms that the gate can check; symmetric ones and `none` are not among them (RFC 8725 section 3.2). */
@@ -110,115 +111,117 @@ const dpopKey = secret().superRefine((key, context) => {
 /** Often enough to be of use, and seldom enough not to be a burden to the provider. */
 export const jwksRefresh = duration().refine((interval) => interval >= 10_000, 'is shorter than 10s');
 
-export const providerSchema = z
-  .strictObject({
-    issuer: issuer.describe(
-      'Issuer of the provider, exactly as in its metadata and in `iss`: a trailing slash counts.',
+const settings = z.strictObject({
+  issuer: issuer.describe(
+    'Issuer of the provider, exactly as in its metadata and in `iss`: a trailing slash counts.',
+  ),
+  ...clientFields,
+  certificateBoundTokens: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Says that the provider binds access tokens to `clientCertificate` (RFC 8705 section 3): the gate shows it whatever `clientAuthentication` says.',
     ),
-    ...clientFields,
-    certificateBoundTokens: z
-      .boolean()
-      .default(false)
-      .describe(
-        'Says that the provider binds access tokens to `clientCertificate` (RFC 8705 section 3): the gate shows it whatever `clientAuthentication` says.',
-      ),
-    dpopKey: dpopKey
-      .optional()
-      .describe(
-        'Private key (PEM or JWK; P-256 is best) that tokens of this provider are bound to (DPoP, RFC 9449). Absent: bearer tokens. With another key, tokens that were issued before are worth nothing.',
-      ),
-    scopes: z
-      .array(scope)
-      .default(['openid', 'profile', 'email', 'offline_access'])
-      .refine((scopes) => scopes.includes('openid'), 'must contain openid')
-      .describe('Scopes to ask for.'),
-    profile: z
-      .enum(['plain', 'fapi2'])
-      .default('plain')
-      .describe(
-        '`fapi2`: the FAPI 2.0 Security Profile with Message Signing. It demands pushed requests, private_key_jwt or mTLS, sender-constrained tokens, `iss` in the answer and PS256, ES256 or EdDSA, and decides what is left at `auto`.',
-      ),
-    responseMode: z
-      .enum(['auto', 'query', 'form_post', 'jwt', 'query.jwt', 'form_post.jwt'])
-      .default('auto')
-      .describe(
-        'How the answer comes back. `form_post` keeps the code out of URLs and needs https; the `jwt` ones are signed by the provider (JARM), and unsigned answers are then refused. `auto`: `query`, and `jwt` with profile fapi2.',
-      ),
-    pushedAuthorizationRequests: z
-      .enum(['auto', 'required', 'never'])
-      .default('auto')
-      .describe(
-        'Pushed authorization requests (RFC 9126): when offered, always, or not at all. Profile fapi2: always.',
-      ),
-    requestObjects: z
-      .enum(['auto', 'never', 'signed'])
-      .default('auto')
-      .describe(
-        'Authorization requests signed with `clientKey` (JAR, RFC 9101). `auto`: `never`, and `signed` with profile fapi2.',
-      ),
-    userinfo: z
-      .enum(['auto', 'always', 'never'])
-      .default('auto')
-      .describe(
-        'Whether claims are fetched from userinfo: when the ID token lacks those of the scopes, always, never.',
-      ),
-    idTokenSigningAlgorithms: z
-      .array(z.enum(signingAlgorithms))
-      .min(1)
-      .default([...signingAlgorithms])
-      .describe(
-        'Signature algorithms accepted for ID tokens, logout tokens and signed answers. Of these, profile fapi2 takes PS256, ES256 and EdDSA alone.',
-      ),
-    decryptionKeys: decryptionKeys
-      .default([])
-      .describe(
-        'Private keys (PEM or JWK) that the provider encrypts ID and logout tokens to. Empty: encrypted tokens are refused; else both kinds are accepted.',
-      ),
-    authorizationParameters: authorizationParameters
-      .default({})
-      .describe(
-        'Extra parameters for every authorization request, as `audience`, `max_age` or `access_type`.',
-      ),
-    endpointHosts: z
-      .array(endpointHost)
-      .default([])
-      .describe(
-        'Hosts besides the issuer and its subdomains on which the metadata may place endpoints; `host` or `host:port`.',
-      ),
-    trustedAudiences: z
-      .array(z.string().min(1))
-      .default([])
-      .describe('Audiences that an ID token may name besides `clientId`. Any other makes it refused.'),
-    defaultTokenLifetime: duration()
-      .prefault('5m')
-      .describe('Lifetime of an access token when the provider does not say one.'),
-    idTokenMaxAge: duration()
-      .prefault('10m')
-      .describe('How long ago an ID token may have been issued when it arrives.'),
-    jwksRefresh: jwksRefresh
-      .optional()
-      .describe(
-        'How often the keys are fetched even when nobody needs it: a withdrawn key is then forgotten within one and a half of it. Absent: when they are old, and for a key id that is new.',
-      ),
-    timeout: duration().prefault('10s').describe('Total time for one call to the provider.'),
-    maxConcurrentCalls: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(64)
-      .describe('Calls to the provider at the same time; further ones wait within `timeout`.'),
-    maxWaitingCalls: z
-      .int()
-      .min(0)
-      .max(10_000)
-      .default(1000)
-      .describe('Calls that may wait; one more is answered 503 at once.'),
-    dangerouslyAllowHttpIssuer: z
-      .boolean()
-      .default(false)
-      .describe('Allows an http issuer beyond loopback: everybody on the way can read and change tokens.'),
-  })
+  dpopKey: dpopKey
+    .optional()
+    .describe(
+      'Private key (PEM or JWK; P-256 is best) that tokens of this provider are bound to (DPoP, RFC 9449). Absent: bearer tokens. With another key, tokens that were issued before are worth nothing.',
+    ),
+  scopes: z
+    .array(scope)
+    .default(['openid', 'profile', 'email', 'offline_access'])
+    .refine((scopes) => scopes.includes('openid'), 'must contain openid')
+    .describe('Scopes to ask for.'),
+  profile: z
+    .enum(['plain', 'fapi2'])
+    .default('plain')
+    .describe(
+      '`fapi2`: the FAPI 2.0 Security Profile with Message Signing. It demands pushed requests, private_key_jwt or mTLS, sender-constrained tokens, `iss` in the answer and PS256, ES256 or EdDSA, and decides what is left at `auto`.',
+    ),
+  responseMode: z
+    .enum(['auto', 'query', 'form_post', 'jwt', 'query.jwt', 'form_post.jwt'])
+    .default('auto')
+    .describe(
+      'How the answer comes back. `form_post` keeps the code out of URLs and needs https; the `jwt` ones are signed by the provider (JARM), and unsigned answers are then refused. `auto`: `query`, and `jwt` with profile fapi2.',
+    ),
+  pushedAuthorizationRequests: z
+    .enum(['auto', 'required', 'never'])
+    .default('auto')
+    .describe(
+      'Pushed authorization requests (RFC 9126): when offered, always, or not at all. Profile fapi2: always.',
+    ),
+  requestObjects: z
+    .enum(['auto', 'never', 'signed'])
+    .default('auto')
+    .describe(
+      'Authorization requests signed with `clientKey` (JAR, RFC 9101). `auto`: `never`, and `signed` with profile fapi2.',
+    ),
+  userinfo: z
+    .enum(['auto', 'always', 'never'])
+    .default('auto')
+    .describe(
+      'Whether claims are fetched from userinfo: when the ID token lacks those of the scopes, always, never.',
+    ),
+  idTokenSigningAlgorithms: z
+    .array(z.enum(signingAlgorithms))
+    .min(1)
+    .default([...signingAlgorithms])
+    .describe(
+      'Signature algorithms accepted for ID tokens, logout tokens and signed answers. Of these, profile fapi2 takes PS256, ES256 and EdDSA alone.',
+    ),
+  decryptionKeys: decryptionKeys
+    .default([])
+    .describe(
+      'Private keys (PEM or JWK) that the provider encrypts ID and logout tokens to. Empty: encrypted tokens are refused; else both kinds are accepted.',
+    ),
+  authorizationParameters: authorizationParameters
+    .default({})
+    .describe('Extra parameters for every authorization request, as `audience`, `max_age` or `access_type`.'),
+  endpointHosts: z
+    .array(endpointHost)
+    .default([])
+    .describe(
+      'Hosts besides the issuer and its subdomains on which the metadata may place endpoints; `host` or `host:port`.',
+    ),
+  trustedAudiences: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Audiences that an ID token may name besides `clientId`. Any other makes it refused.'),
+  defaultTokenLifetime: duration()
+    .prefault('5m')
+    .describe('Lifetime of an access token when the provider does not say one.'),
+  idTokenMaxAge: duration()
+    .prefault('10m')
+    .describe('How long ago an ID token may have been issued when it arrives.'),
+  jwksRefresh: jwksRefresh
+    .optional()
+    .describe(
+      'How often the keys are fetched even when nobody needs it: a withdrawn key is then forgotten within one and a half of it. Absent: when they are old, and for a key id that is new.',
+    ),
+  timeout: duration().prefault('10s').describe('Total time for one call to the provider.'),
+  maxConcurrentCalls: z
+    .int()
+    .min(1)
+    .max(1000)
+    .default(64)
+    .describe('Calls to the provider at the same time; further ones wait within `timeout`.'),
+  maxWaitingCalls: z
+    .int()
+    .min(0)
+    .max(10_000)
+    .default(1000)
+    .describe('Calls that may wait; one more is answered 503 at once.'),
+  dangerouslyAllowHttpIssuer: z
+    .boolean()
+    .default(false)
+    .describe('Allows an http issuer beyond loopback: everybody on the way can read and change tokens.'),
+});
+
+export type ProviderConfig = z.output<typeof settings>;
+
+export const providerSchema = settings
   .superRefine(checkClient)
+  .superRefine(checkProfile)
   .superRefine((config, context) => {
     const url = URL.parse(config.issuer);
     if (url?.protocol === 'http:' && usesMutualTls(config)) {
@@ -236,5 +239,3 @@ export const providerSchema = z
       message: 'must be https; http is for loopback only (or say dangerouslyAllowHttpIssuer)',
     });
   });
-
-export type ProviderConfig = z.output<typeof providerSchema>;
