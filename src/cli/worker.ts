@@ -1,5 +1,6 @@
 /** One of several gates on one port: does what its supervisor asks until it is told to end, fails or is left alone. */
 import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
 import type { Gate, GateOperations } from '../index.ts';
 import type { Answers } from '../workers/channel.ts';
 import type { ConfigSource, Prepared } from '../workers/protocol.ts';
@@ -81,12 +82,17 @@ function createLife(terminal: Terminal, end: (exitCode: number) => void): Life {
 
 class InvalidConfig extends Error {}
 
-async function makeGate({ file, address }: ConfigSource, terminal: Terminal): Promise<Gate> {
+function listenAt(listen: Config['listen'], { address, tls }: ConfigSource['addresses']): Config['listen'] {
+  if (listen.tls === undefined || tls === null) return { ...listen, address };
+  return { ...listen, address, tls: { ...listen.tls, address: tls } };
+}
+
+async function makeGate({ file, addresses }: ConfigSource, terminal: Terminal): Promise<Gate> {
   const { env } = terminal;
   const result = loadConfig(file === null ? { env } : { file: file.path, text: file.text, env });
   if (!result.ok) throw new InvalidConfig(describeInvalid(file?.path ?? 'environment', result.problems));
   tuneHeap();
   const { createGate } = await import('../index.ts');
-  const config = { ...result.config, listen: { ...result.config.listen, address } };
+  const config = { ...result.config, listen: listenAt(result.config.listen, addresses) };
   return createGate(config, { version: readVersion(), worker: true });
 }

@@ -36,7 +36,7 @@ function refine({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSc
   const kind = jsonSchema.kind as ScalarKind | undefined;
   if (kind === undefined) return;
   delete jsonSchema.kind;
-  if (kind === 'secret' || kind === 'certificates') {
+  if (kind === 'secret' || kind === 'binary' || kind === 'certificates') {
     const { type, minLength } = jsonSchema;
     for (const key of ['type', 'minLength'] as const) delete jsonSchema[key];
     jsonSchema.anyOf = [...forms({ type, minLength } as JsonSchema)];

@@ -3,7 +3,7 @@
  * file itself, because it is watched, the reference stays and gets its full path.
  */
 import { resolve } from 'node:path';
-import { readSecretFile } from '../keys/read-secret-file.ts';
+import { readSecretBytes, readSecretFile } from '../keys/read-secret-file.ts';
 import { childOf, isMapping, isReferable, nodeOf, type Path, type Schema } from './schema-tree.ts';
 
 export interface ReferenceContext {
@@ -27,7 +27,7 @@ export function resolveReferences(
     if (!isMapping(value)) return value;
     return takesFile(schema, value)
       ? { file: resolve(context.directory, value.file) }
-      : resolveOne(value, context, path);
+      : resolveOne(value, isBinary(schema) ? { ...context, binary: true } : context, path);
   }
   const node = nodeOf(schema);
   if (node.kind === 'scalar') return value;
@@ -45,7 +45,17 @@ function takesFile(schema: Schema, value: Record<string, unknown>): value is { r
   return typeof value.file === 'string' && value.file !== '';
 }
 
-function resolveOne(reference: Record<string, unknown>, context: ReferenceContext, path: Path): string {
+function isBinary(schema: Schema): boolean {
+  const node = nodeOf(schema);
+  return node.kind === 'scalar' && node.scalar === 'binary';
+}
+
+/** Where the schema wants bytes, their file holds them as they are; everything else writes them in base64. */
+interface OneContext extends ReferenceContext {
+  readonly binary?: boolean;
+}
+
+function resolveOne(reference: Record<string, unknown>, context: OneContext, path: Path): string {
   const fail = (reason: string): string => {
     context.report(path, reason);
     return unresolved;
@@ -69,7 +79,11 @@ function fromEnvironment(name: string, { env }: ReferenceContext, fail: (reason:
   return value === '' ? fail(`the environment variable ${name} is empty`) : value;
 }
 
-function fromFile(name: string, { directory }: ReferenceContext, fail: (reason: string) => string): string {
+function fromFile(name: string, { directory, binary }: OneContext, fail: (reason: string) => string): string {
+  if (binary === true) {
+    const read = readSecretBytes(resolve(directory, name));
+    return read.ok ? read.bytes.toString('base64') : fail(read.reason);
+  }
   const read = readSecretFile(resolve(directory, name));
   return read.ok ? read.text : fail(read.reason);
 }

@@ -106,11 +106,13 @@ export function schemaAt(schema: Schema, path: Path): Schema | null {
   return path.reduce<Schema | null>((at, step) => (at === null ? null : childOf(at, step)), schema);
 }
 
+const referable: ReadonlySet<ScalarKind> = new Set(['secret', 'binary', 'certificates']);
+
 /** Whether `{ env: NAME }` or `{ file: path }` may stand here. What they stand for is never shown. */
 export function isReferable(schema: Schema): boolean {
   const node = nodeOf(schema);
   if (node.kind === 'union') return node.options.some(isReferable);
-  return node.kind === 'scalar' && (node.scalar === 'secret' || node.scalar === 'certificates');
+  return node.kind === 'scalar' && node.scalar !== null && referable.has(node.scalar);
 }
 
 /** Whether secrets stand below a place at which no text stands itself: text that is there all the same may be one. */
@@ -132,7 +134,7 @@ function holdsSecrets(schema: Schema): boolean {
     case 'union':
       return node.options.some(holdsSecrets);
     case 'scalar':
-      return node.scalar === 'secret';
+      return node.scalar === 'secret' || node.scalar === 'binary';
   }
 }
 

@@ -147,7 +147,13 @@ export interface Events {
     readonly header: string;
     readonly reason: 'too-long';
   };
-  'process.started': { readonly version: string; readonly address: string; readonly admin: string | null };
+  /** `address` is that of plain http, `tls` that of the TLS listener, each null without it. */
+  'process.started': {
+    readonly version: string;
+    readonly address: string | null;
+    readonly tls: string | null;
+    readonly admin: string | null;
+  };
   'process.draining': { readonly inFlight: number };
   'process.stopped': { readonly drained: boolean };
   'worker.started': { readonly worker: number };

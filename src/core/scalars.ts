@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { Secret } from './secret.ts';
 import { parseDuration, parseSize } from './units.ts';
 
-export type ScalarKind = 'duration' | 'size' | 'secret' | 'certificates' | 'address';
+export type ScalarKind = 'duration' | 'size' | 'secret' | 'binary' | 'certificates' | 'address';
 
 /** A string whose schema says what kind of scalar it stands for. */
 const text = (kind: ScalarKind) => z.string().meta({ kind });
@@ -47,6 +47,26 @@ export const secret = () =>
     .min(1, 'is empty')
     .meta({ kind: 'secret' satisfies ScalarKind })
     .transform((text) => new Secret(text));
+
+/**
+ * Secret bytes, literally in base64; `{ env: NAME }` names a variable that holds base64, `{ file: path }` a file that
+ * holds the bytes themselves.
+ */
+export const binary = () =>
+  z
+    .string()
+    .min(1, 'is empty')
+    .meta({ kind: 'binary' satisfies ScalarKind })
+    .transform((text, context): Secret<Buffer> => {
+      const base64 = text.replace(/\s+/g, '');
+      const bytes = Buffer.from(base64, 'base64');
+      if (bytes.toString('base64') === base64) return new Secret(bytes);
+      context.addIssue({
+        code: 'custom',
+        message: 'is not base64: write { file: path } of a file that holds the bytes, or the bytes in base64',
+      });
+      return z.NEVER;
+    });
 
 /** PEM certificates, literally; like a secret, they may be given as `{ env: NAME }` or `{ file: path }`. */
 export const certificates = () =>

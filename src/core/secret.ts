@@ -1,15 +1,16 @@
 /** A secret from the configuration: prints as `[secret]` wherever it is logged, joined or serialised by accident. */
 import { inspect } from 'node:util';
 
-export class Secret {
-  readonly #value: string;
+/** Text, unless said otherwise; `Secret<Buffer>` holds bytes. */
+export class Secret<Value = string> {
+  readonly #value: Value;
 
-  constructor(value: string) {
+  constructor(value: Value) {
     this.#value = value;
   }
 
   /** The value itself. Call it only where it is used. */
-  reveal(): string {
+  reveal(): Value {
     return this.#value;
   }
 

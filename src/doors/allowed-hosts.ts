@@ -6,7 +6,10 @@ export type HostCheck = (host: string) => { readonly host: string } | 'host-inva
 const syntax =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*\.?|\[[0-9A-Fa-f:.]+\])(?::(\d{1,5}))?$/;
 
-/** `publicUrl` and `hosts` (`host` or `host:port`) are served; a name in another spelling is the same name. */
+/**
+ * `publicUrl` and `hosts` (`host` or `host:port`) are served, with `*` among them whatever is a host; a name in another
+ * spelling is the same name.
+ */
 export function createHostCheck(publicUrl: URL, hosts: readonly string[]): HostCheck {
   const defaultPort = publicUrl.protocol === 'https:' ? ':443' : ':80';
   const normalise = (host: string) => {
@@ -14,11 +17,13 @@ export function createHostCheck(publicUrl: URL, hosts: readonly string[]): HostC
     return lower.endsWith(defaultPort) ? lower.slice(0, -defaultPort.length) : lower;
   };
   const allowed = new Map([publicUrl.host, ...hosts].map(normalise).map((host) => [host, { host }]));
+  const servesAll = hosts.includes('*');
   return (host) => {
     const exact = allowed.get(host);
     if (exact !== undefined) return exact;
     const match = host.length > 255 ? null : syntax.exec(host);
     if (match === null || Number(match[1] ?? 0) > 65535) return 'host-invalid';
-    return allowed.get(normalise(host)) ?? 'host-unknown';
+    const name = normalise(host);
+    return allowed.get(name) ?? (servesAll ? { host: name } : 'host-unknown');
   };
 }

@@ -12,16 +12,29 @@ const maxHops = 64;
 export interface ClientAddress {
   /** Whether the words of this peer are believed. `peer` is `parseAddress`ed. */
   isTrusted(peer: string): boolean;
-  /** The client behind a trusted `peer`: the right-most address that is not itself a trusted proxy. */
-  behind(peer: string, forwardedFor: string, forwardedProto: string): Client;
+  /**
+   * The client behind a trusted `peer`: the right-most address that is not itself a trusted proxy. The certificate is
+   * the client's as the proxy says; that of the proxy itself is nobody's.
+   */
+  behind(peer: Client, forwarded: Forwarded): Client;
+}
+
+/** What a trusted peer says of the client. */
+export interface Forwarded {
+  /** `X-Forwarded-For`; empty without one. */
+  readonly forwardedFor: string;
+  /** `X-Forwarded-Proto`; empty without one. */
+  readonly forwardedProto: string;
+  /** `x5t#S256`; null without a certificate. */
+  readonly certificateThumbprint: string | null;
 }
 
 export function createClientAddress(trusted: BlockList): ClientAddress {
   const isTrusted = (address: string) => trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
   return {
     isTrusted,
-    behind(peer, forwardedFor, forwardedProto) {
-      let address = peer;
+    behind(peer, { forwardedFor, forwardedProto, certificateThumbprint }) {
+      let { address } = peer;
       let end = forwardedFor.length;
       for (let hop = 0; hop < maxHops && end > 0 && isTrusted(address); hop++) {
         const comma = forwardedFor.lastIndexOf(',', end - 1);
@@ -33,8 +46,8 @@ export function createClientAddress(trusted: BlockList): ClientAddress {
       }
       return {
         address,
-        scheme: forwardedProto === 'https' ? 'https' : 'http',
-        certificateThumbprint: null,
+        scheme: forwardedProto === '' ? peer.scheme : forwardedProto === 'https' ? 'https' : 'http',
+        certificateThumbprint,
       };
     },
   };

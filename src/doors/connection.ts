@@ -10,9 +10,19 @@ import { answerFailure } from './failures.ts';
 import { type RefusalWord, refusals } from './refusals.ts';
 import { formatRawAnswer } from './write-response.ts';
 
+/** What the TLS handshake of a connection has shown. */
+export interface Handshake {
+  /** `x5t#S256` of the certificate that the peer has proved to hold and that counts; null without one. */
+  readonly certificateThumbprint: string | null;
+  /** The name it asked for (RFC 6066 section 3), if requests for other hosts are to be refused. */
+  readonly serverName: string | null;
+}
+
 export class Connection {
   readonly door: Door;
   readonly socket: Socket;
+  /** The name that the peer asked for in its TLS handshake, if the host of its requests has to be the same (HP-048). */
+  readonly serverName: string | null;
   /** The peer itself, which is the client unless it is a trusted proxy. */
   readonly peer: Client;
   readonly trusted: boolean;
@@ -24,12 +34,18 @@ export class Connection {
   /** What to answer once everything before it is answered. */
   #lastRefusal: RefusalWord | null = null;
 
-  constructor(door: Door, socket: Socket) {
+  constructor(door: Door, socket: Socket, handshake: Handshake | null = null) {
     this.door = door;
     this.socket = socket;
     const address = parseAddress(socket.remoteAddress ?? '') ?? '0.0.0.0';
-    this.peer = { address, scheme: 'http', certificateThumbprint: null };
+    this.peer = {
+      address,
+      scheme: handshake === null ? 'http' : 'https',
+      certificateThumbprint: handshake?.certificateThumbprint ?? null,
+    };
     this.trusted = door.clientAddress.isTrusted(address);
+    // A proxy speaks for many hosts over connections that it opened for one.
+    this.serverName = this.trusted ? null : (handshake?.serverName ?? null);
     socket.on('close', () => this.#closed());
   }
 

@@ -7,6 +7,7 @@ import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { ReadBody, RequestHead } from '../core/request-head.ts';
 import type { Carrier } from '../upstreams/carrier.ts';
 import type { ActiveExchanges } from './active-exchanges.ts';
+import type { CertificateReader } from './certificate-header.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { FramingRules } from './framing.ts';
 import type { ListenConfig } from './listen-config.ts';
@@ -31,6 +32,8 @@ export interface Door {
   readonly deps: ServerDoorDeps;
   readonly framingRules: FramingRules;
   readonly clientAddress: ClientAddress;
+  /** Reads the field of `listen.clientCertificateHeader`. */
+  readonly readCertificate: CertificateReader;
   readonly nextId: () => string;
   /** Requests whose answer is not complete, upgraded connections among them. */
   readonly active: ActiveExchanges;

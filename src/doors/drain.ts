@@ -1,7 +1,8 @@
 /** Shutting a door: nothing new, what runs to its end, and a limit to how long that may take. */
-import type { Server } from 'node:http';
 import { Server as NetServer } from 'node:net';
 import type { Door } from './door.ts';
+import type { HttpListener } from './http-listener.ts';
+import type { OpenSockets } from './open-sockets.ts';
 import { SocketExchange } from './upgrade.ts';
 
 const pollMs = 20;
@@ -16,19 +17,23 @@ const idlePolls = 12;
 const mostTurns = 1000;
 
 /** True when everything was finished within the limit. */
-export async function drain(door: Door, server: Server): Promise<boolean> {
+export async function drain(
+  door: Door,
+  listeners: readonly HttpListener[],
+  open: OpenSockets,
+): Promise<boolean> {
   const { clock, carrier } = door.deps;
   const limit = door.config.timeouts.drain;
   const deadline = clock.monotonic() + limit;
   const isLate = () => clock.monotonic() >= deadline - Math.min(maxReserveMs, limit / 4);
   door.draining = true;
   await noticed(door.config.timeouts.notice);
-  await untilNobodyWaits(server);
-  const closed = stopAccepting(server);
-  await leaveIdleOpen(server, isLate);
+  await Promise.all(listeners.map(untilNobodyWaits));
+  const closed = Promise.all(listeners.map(stopAccepting));
+  await leaveIdleOpen(listeners, isLate);
   const isDone = () => {
     // A connection that was answered with `keep-alive` just before is idle only now.
-    server.closeIdleConnections();
+    for (const listener of listeners) listener.closeIdleConnections();
     return !door.active.snapshot().some((exchange) => !(exchange instanceof SocketExchange));
   };
   await poll(isDone, isLate);
@@ -39,10 +44,12 @@ export async function drain(door: Door, server: Server): Promise<boolean> {
   );
   const drained = door.active.size === 0;
   for (const exchange of door.active.snapshot()) exchange.connection.socket.destroy();
-  server.closeAllConnections();
+  for (const listener of listeners) listener.closeAllConnections();
+  // Those in the middle of a handshake are no connections of HTTP yet.
+  open.destroyAll();
   await closed;
-  // It is closed; this ends the timer that watches over its connections.
-  server.close(() => {});
+  // They are closed; this ends the timers that watch over their connections.
+  for (const listener of listeners) listener.close(() => {});
   return drained;
 }
 
@@ -58,7 +65,7 @@ async function noticed(notice: number): Promise<void> {
  * The kernel resets connections that wait to be accepted when the listener closes. A turn of the event loop accepts one,
  * so the moment to close is right behind a turn that found none.
  */
-async function untilNobodyWaits(server: Server): Promise<void> {
+async function untilNobodyWaits(server: HttpListener): Promise<void> {
   let accepted = false;
   const onConnection = () => {
     accepted = true;
@@ -73,18 +80,19 @@ async function untilNobodyWaits(server: Server): Promise<void> {
 }
 
 /** The `close` of HTTP servers would also end connections on which the first request has not been read yet. */
-function stopAccepting(server: Server): Promise<void> {
+function stopAccepting(server: HttpListener): Promise<void> {
   return new Promise((resolve) => NetServer.prototype.close.call(server, () => resolve()));
 }
 
-async function leaveIdleOpen(server: Server, isLate: () => boolean): Promise<void> {
+async function leaveIdleOpen(listeners: readonly HttpListener[], isLate: () => boolean): Promise<void> {
   for (let polls = 0; polls < idlePolls && !isLate(); polls += 1) {
-    if ((await countConnections(server)) === 0) return;
+    const counts = await Promise.all(listeners.map(countConnections));
+    if (counts.every((count) => count === 0)) return;
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 
-function countConnections(server: Server): Promise<number> {
+function countConnections(server: HttpListener): Promise<number> {
   return new Promise((resolve) => server.getConnections((_error, count) => resolve(count ?? 0)));
 }
 

@@ -5,11 +5,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { HeaderList } from '../core/headers.ts';
 import type { HostCheck } from './allowed-hosts.ts';
-import { type HeaderRule, headerRule } from './header-rules.ts';
+import type { HeaderRule, HeaderRules } from './header-rules.ts';
 import type { RefusalWord } from './refusals.ts';
 
 export interface FramingRules {
   readonly checkHost: HostCheck;
+  readonly headerRule: HeaderRules;
   /** Most header fields. */
   readonly headers: number;
   /** Longest request target in bytes. */
@@ -32,6 +33,8 @@ export interface Framing {
   /** From a trusted peer: all `X-Forwarded-For` lines joined, and `X-Forwarded-Proto`. */
   forwardedFor: string;
   forwardedProto: string;
+  /** From a trusted peer: what it says the certificate of the client is; null when it says nothing. */
+  clientCertificate: string | null;
 }
 
 const refusedMethods: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK']);
@@ -49,12 +52,13 @@ export function readFraming(request: IncomingMessage, rules: FramingRules, trust
     upgrade: null,
     forwardedFor: '',
     forwardedProto: '',
+    clientCertificate: null,
   };
   if (framing.refusal !== null) return framing;
   const raw = request.rawHeaders;
   let seen = 0;
   for (let i = 0; i < raw.length; i += 2) {
-    const rule = headerRule(raw[i] as string);
+    const rule = rules.headerRule(raw[i] as string);
     const value = raw[i + 1] as string;
     if (rule.kind === 'plain') {
       headers.push(rule.name, value);
@@ -107,6 +111,12 @@ function readSpecial(framing: Framing, headers: string[], field: Field): Refusal
     case 'upgrade':
       if (framing.upgrade !== null) return 'header-repeated';
       framing.upgrade = value.toLowerCase();
+      return null;
+    case 'client-certificate':
+      // What an untrusted peer says here is a claim without proof (RS-061).
+      if (!field.trusted) return null;
+      if (framing.clientCertificate !== null) return 'client-certificate';
+      framing.clientCertificate = value;
       return null;
     case 'drop':
       return null;

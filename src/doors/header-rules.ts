@@ -19,7 +19,9 @@ export type HeaderKind =
   /** Said by proxies: kept from trusted ones alone. */
   | 'forwarded-for'
   | 'forwarded-proto'
-  | 'forwarded';
+  | 'forwarded'
+  /** In which a trusted proxy hands on the certificate of the client; for the gate alone. */
+  | 'client-certificate';
 
 export interface HeaderRule {
   /** The name in lower case. */
@@ -42,6 +44,21 @@ const singles = [
   'x-csrf',
 ];
 
+/** What proxies call the certificate of a client: an application that believes one must not get it from just anybody. */
+const certificateHeaders: readonly string[] = [
+  'client-cert',
+  'client-cert-chain',
+  'ssl-client-cert',
+  'x-amzn-mtls-clientcert',
+  'x-amzn-mtls-clientcert-leaf',
+  'x-arr-clientcert',
+  'x-client-cert',
+  'x-forwarded-client-cert',
+  'x-forwarded-tls-client-cert',
+  'x-ssl-cert',
+  'x-ssl-client-cert',
+];
+
 const special: readonly (readonly [string, HeaderKind])[] = [
   ['host', 'host'],
   ['content-length', 'content-length'],
@@ -60,6 +77,7 @@ const special: readonly (readonly [string, HeaderKind])[] = [
   ['x-forwarded-method', 'forwarded'],
   ['x-real-ip', 'forwarded'],
   ['forwarded', 'forwarded'],
+  ...certificateHeaders.map((name) => [name, 'forwarded'] as const),
 ];
 
 const usual = [
@@ -112,6 +130,21 @@ const bySpelling = new Map<string, HeaderRule>(
 );
 
 /** The rule for a field name as it was sent. */
+export type HeaderRules = (spelling: string) => HeaderRule;
+
+/** Whether a field of this name (lower case) means something else than a certificate. */
+export function hasOwnMeaning(name: string): boolean {
+  return byName.has(name) && !certificateHeaders.includes(name);
+}
+
+/** The rules with `name` (lower case) as the field of the client's certificate. */
+export function withClientCertificate(name: string): HeaderRules {
+  const rule: HeaderRule = { name, kind: 'client-certificate', bit: 0 };
+  return (spelling) =>
+    spelling.length === name.length && spelling.toLowerCase() === name ? rule : headerRule(spelling);
+}
+
+/** The rules that hold everywhere. */
 export function headerRule(spelling: string): HeaderRule {
   return bySpelling.get(spelling) ?? unusualRule(spelling);
 }

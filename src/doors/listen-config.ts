@@ -1,7 +1,10 @@
 /** The `listen` section: where the public listener is, whom it believes, and what it refuses to wait for or to hold. */
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { formatAddress } from '../core/format-address.ts';
 import { address, duration, size } from '../core/scalars.ts';
+import { hasOwnMeaning } from './header-rules.ts';
+import { tlsListenSchema } from './tls-config.ts';
 
 /** `10.0.0.0/8`, `fd00::/8` or a single address. */
 const network = () =>
@@ -69,32 +72,77 @@ const timeoutsSchema = z
     message: 'must be shorter than `drain`, of which it is a part',
   });
 
-export const listenSchema = z.strictObject({
-  address: address().prefault('127.0.0.1:8080').describe('Address and port of the public listener.'),
-  trustedProxies: z
-    .array(network())
-    .readonly()
-    .default([])
+const clientCertificateHeaderSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, 'is not a name of a header: write letters, digits and `-`')
+    .transform((name) => name.toLowerCase())
+    .refine((name) => !hasOwnMeaning(name), 'has a meaning of its own')
+    .describe('Header of the certificate, as `Client-Cert`. From anybody else it is dropped.'),
+  format: z
+    .enum(['rfc9440', 'pem-urlencoded'])
     .describe(
-      'Addresses of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Empty: nobody.',
+      '`rfc9440`: the DER as `:base64:`. `pem-urlencoded`: percent-encoded PEM, as `$ssl_client_escaped_cert` of nginx.',
     ),
-  hosts: z
-    .array(
-      z.string().regex(/^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/, 'is not a host or host:port'),
-    )
-    .readonly()
-    .default([])
-    .describe('Hosts that are served besides the one of `publicUrl`; anything else is 421.'),
-  upgrades: z
-    .array(upgrade())
-    .readonly()
-    .default(['websocket'])
-    .describe(
-      'Protocols that a client may change to (`Upgrade`), in lower case. Others are served as plain requests.',
-    ),
-  limits: limitsSchema.prefault({}).describe('What the listener refuses to hold.'),
-  timeouts: timeoutsSchema.prefault({}).describe('What the listener refuses to wait for.'),
 });
+
+export const listenSchema = z
+  .strictObject({
+    address: z
+      .nullable(address())
+      .prefault('127.0.0.1:8080')
+      .describe('Address and port of the public listener; `null`: only `tls` listens.'),
+    tls: tlsListenSchema
+      .optional()
+      .describe('A second listener that speaks TLS, beside or instead of the one at `address`.'),
+    trustedProxies: z
+      .array(network())
+      .readonly()
+      .default([])
+      .describe(
+        'Addresses of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Empty: nobody.',
+      ),
+    clientCertificateHeader: clientCertificateHeaderSchema
+      .optional()
+      .describe(
+        'How a trusted proxy that ends TLS hands on the certificate of the client, to which tokens may be bound (RFC 8705).',
+      ),
+    hosts: z
+      .array(
+        z
+          .string()
+          .regex(/^(?:\*|(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)$/, 'is not a host or host:port'),
+      )
+      .readonly()
+      .default([])
+      .describe(
+        'Hosts that are served besides the one of `publicUrl`; anything else is 421. `*`: all, for a gate without sessions.',
+      ),
+    upgrades: z
+      .array(upgrade())
+      .readonly()
+      .default(['websocket'])
+      .describe(
+        'Protocols that a client may change to (`Upgrade`), in lower case. Others are served as plain requests.',
+      ),
+    limits: limitsSchema.prefault({}).describe('What the listener refuses to hold.'),
+    timeouts: timeoutsSchema.prefault({}).describe('What the listener refuses to wait for.'),
+  })
+  .superRefine((listen, context) => {
+    const issue = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    if (listen.address === null && listen.tls === undefined)
+      issue(['address'], 'is `null` without `tls`: the gate would listen nowhere');
+    if (listen.clientCertificateHeader !== undefined && listen.trustedProxies.length === 0)
+      issue(['clientCertificateHeader'], 'needs `trustedProxies`: nobody would be believed');
+    const { address, tls } = listen;
+    if (
+      address !== null &&
+      tls !== undefined &&
+      address.port !== 0 &&
+      formatAddress(address) === formatAddress(tls.address)
+    )
+      issue(['tls', 'address'], 'is `listen.address` too: one port speaks either http or TLS');
+  });
 
 export type ListenConfig = z.output<typeof listenSchema>;
 

@@ -1,6 +1,6 @@
 /** From what Node parsed to the head that is decided on. */
 import type { IncomingMessage } from 'node:http';
-import type { RequestHead } from '../core/request-head.ts';
+import type { Client, RequestHead } from '../core/request-head.ts';
 import { parseCanonicalUrl } from './canonical-url.ts';
 import type { Connection } from './connection.ts';
 import { type Framing, readFraming } from './framing.ts';
@@ -23,8 +23,12 @@ export function readMessage(
   const framing = readFraming(request, door.framingRules, connection.trusted);
   if (framing.refusal !== null) return framing.refusal;
   if (request.url === '*' && request.method === 'OPTIONS') return 'options';
+  const { serverName } = connection;
+  if (serverName !== null && hostName(framing.host) !== serverName) return 'server-name';
   const url = parseCanonicalUrl(request.url as string);
   if (typeof url === 'string') return url;
+  const client = connection.trusted ? readClient(connection, framing) : connection.peer;
+  if (client === null) return 'client-certificate';
   const declinesUpgrade = !isUpgrade && asksForUpgrade(request, framing);
   if (declinesUpgrade && isInvalidUpgrade(connection, request, framing)) return 'upgrade-invalid';
   const upgrade = isUpgrade ? framing.upgrade : null;
@@ -35,15 +39,29 @@ export function readMessage(
     url,
     host: framing.host,
     headers: framing.headers,
-    client: connection.trusted
-      ? door.clientAddress.behind(connection.peer.address, framing.forwardedFor, framing.forwardedProto)
-      : connection.peer,
+    client,
     upgrade,
   };
   // Node's parser loses what came in one piece with a declined upgrade. A client that expects 100 without having a
   // body is about to send something else (0.CL desync, HP-055).
   const isLast = declinesUpgrade || (framing.expectContinue && !framing.chunked && !framing.contentLength);
   return { head, framing, isLast };
+}
+
+/** Who is behind a trusted proxy; null when what it says of the certificate cannot be understood. */
+function readClient({ door, peer }: Connection, framing: Framing): Client | null {
+  const { forwardedFor, forwardedProto, clientCertificate } = framing;
+  let certificateThumbprint: string | null = null;
+  if (clientCertificate !== null) {
+    certificateThumbprint = door.readCertificate(clientCertificate);
+    if (certificateThumbprint === null) return null;
+  }
+  return door.clientAddress.behind(peer, { forwardedFor, forwardedProto, certificateThumbprint });
+}
+
+/** Without port and final dot. */
+function hostName(host: string): string {
+  return host.replace(/:\d+$/, '').replace(/\.$/, '');
 }
 
 function asksForUpgrade(request: IncomingMessage, framing: Framing): boolean {

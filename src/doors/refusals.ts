@@ -14,6 +14,8 @@ const codes = {
   'host-missing': 'ERR_BAD_REQUEST',
   'host-invalid': 'ERR_BAD_REQUEST',
   'host-unknown': 'ERR_MISDIRECTED',
+  'server-name': 'ERR_MISDIRECTED',
+  'client-certificate': 'ERR_CLIENT_CERTIFICATE',
   'header-repeated': 'ERR_BAD_REQUEST',
   'header-count': 'ERR_HEAD_TOO_LARGE',
   'head-too-large': 'ERR_HEAD_TOO_LARGE',

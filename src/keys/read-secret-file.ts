@@ -18,6 +18,10 @@ export type SecretFile =
       readonly missing: boolean;
     };
 
+export type SecretBytes =
+  | { readonly ok: true; readonly bytes: Buffer }
+  | Extract<SecretFile, { readonly ok: false }>;
+
 /** No secret is longer; a reference to a log file must not fill the memory, and one to a device never ends. */
 const largestFile = 64 * 1024;
 
@@ -26,12 +30,25 @@ const readOnly = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 /** For the start, and for commands. */
 export function readSecretFile(path: string): SecretFile {
+  return readAtStart(path, (bytes, mode) => contentOf(path, { text: bytes.toString('utf8'), mode }));
+}
+
+/** The same for a file of bytes, as they stand. Never empty. */
+export function readSecretBytes(path: string): SecretBytes {
+  return readAtStart(path, (bytes) =>
+    bytes.length === 0 ? failed(`the file ${path} is empty`) : { ok: true, bytes },
+  );
+}
+
+type Failed = Extract<SecretFile, { readonly ok: false }>;
+
+function readAtStart<T>(path: string, take: (bytes: Buffer, mode: number) => T): T | Failed {
   try {
     const descriptor = openSync(path, readOnly);
     try {
       const stat = fstatSync(descriptor);
       const refusal = refuse(path, stat);
-      return refusal ?? contentOf(path, { text: readFileSync(descriptor, 'utf8'), mode: stat.mode });
+      return refusal ?? take(readFileSync(descriptor), stat.mode);
     } finally {
       closeSync(descriptor);
     }
@@ -55,7 +72,7 @@ export async function rereadSecretFile(path: string): Promise<SecretFile> {
   }
 }
 
-function refuse(path: string, stat: { isFile(): boolean; readonly size: number }): SecretFile | null {
+function refuse(path: string, stat: { isFile(): boolean; readonly size: number }): Failed | null {
   if (!stat.isFile()) return failed(`the file ${path} is no regular file`);
   return stat.size > largestFile ? failed(`the file ${path} is larger than 64 KiB`) : null;
 }
@@ -65,11 +82,11 @@ function contentOf(path: string, file: { readonly text: string; readonly mode: n
   return text === '' ? failed(`the file ${path} is empty`) : { ok: true, text, mode: file.mode & 0o777 };
 }
 
-function unreadable(path: string, error: unknown): SecretFile {
+function unreadable(path: string, error: unknown): Failed {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
   return { ...failed(`the file ${path} cannot be read (${code})`), missing: code === 'ENOENT' };
 }
 
-function failed(reason: string): Extract<SecretFile, { ok: false }> {
+function failed(reason: string): Failed {
   return { ok: false, reason, missing: false };
 }

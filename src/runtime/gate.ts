@@ -46,7 +46,10 @@ export interface GateOptions {
 }
 
 export interface GateAddresses {
-  readonly address: HostPort;
+  /** Of plain http. Null when only TLS listens. */
+  readonly address: HostPort | null;
+  /** Null when no TLS listener is configured. */
+  readonly tlsAddress: HostPort | null;
   /** Null when no admin listener is configured. */
   readonly adminAddress: HostPort | null;
 }
@@ -133,14 +136,15 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
         emit('store.failed', { operation: 'connect', reason: detail ?? code });
       });
       const adminAddress = (await admin?.listen()) ?? null;
-      const address = await door.listen();
+      const { address, tls } = await door.listen();
       phase = 'serving';
       tell('process.started', {
         version: options.version ?? 'unknown',
-        address: formatAddress(address),
+        address: address === null ? null : formatAddress(address),
+        tls: tls === null ? null : formatAddress(tls),
         admin: adminAddress === null ? null : formatAddress(adminAddress),
       });
-      return { address, adminAddress };
+      return { address, tlsAddress: tls, adminAddress };
     },
     async close() {
       phase = 'draining';

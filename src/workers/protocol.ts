@@ -18,8 +18,14 @@ import type {
 export interface ConfigSource {
   /** Null: the environment alone says everything. */
   readonly file: { readonly path: string; readonly text: string } | null;
-  /** Where to listen; its port is not 0. */
-  readonly address: HostPort;
+  /** Where to listen; no port is 0. */
+  readonly addresses: ListenAddresses;
+}
+
+/** Of the public listeners, each null without it. */
+export interface ListenAddresses {
+  readonly address: HostPort | null;
+  readonly tls: HostPort | null;
 }
 
 /** Each question: what goes along with it, and what the answer is. */

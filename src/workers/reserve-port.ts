@@ -9,16 +9,39 @@
 import { createServer } from 'node:net';
 import type { HostPort } from '../core/scalars.ts';
 import { explainListenError } from '../doors/listen-error.ts';
+import type { ListenAddresses } from './protocol.ts';
 
-/** The address with the port that the system has chosen when it was 0. Rejects with a message for the operator. */
-export function reservePort(address: HostPort): Promise<HostPort> {
+/** The addresses with the ports that the system has chosen where they were 0. Rejects with a message for the operator. */
+export async function reservePorts({ address, tls }: ListenAddresses): Promise<ListenAddresses> {
+  const held: Held[] = [];
+  const reserve = async (at: HostPort | null): Promise<HostPort | null> => {
+    if (at === null) return null;
+    const taken = await hold(at);
+    held.push(taken);
+    return taken.address;
+  };
+  try {
+    // Held until both are known: the system would give a port that was let go a second time.
+    return { address: await reserve(address), tls: await reserve(tls) };
+  } finally {
+    await Promise.all(held.map(({ release }) => release()));
+  }
+}
+
+interface Held {
+  readonly address: HostPort;
+  readonly release: () => Promise<void>;
+}
+
+function hold(address: HostPort): Promise<Held> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
     server.once('error', (error) => reject(new Error(explainListenError(error, address))));
     server.listen({ host: address.host, port: address.port, exclusive: true }, () => {
       const bound = server.address();
       const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
-      server.close(() => resolve({ host: address.host, port }));
+      const release = () => new Promise<void>((done) => server.close(() => done()));
+      resolve({ address: { host: address.host, port }, release });
     });
   });
 }

@@ -15,8 +15,8 @@ import { createMetrics, type Metrics } from '../observe/metrics.ts';
 import { createPoolMetrics } from './pool-metrics.ts';
 import { readPoolReadiness } from './pool-readiness.ts';
 import { createPoolSessions } from './pool-sessions.ts';
-import type { ConfigSource, Prepared } from './protocol.ts';
-import { reservePort } from './reserve-port.ts';
+import type { ConfigSource, ListenAddresses, Prepared } from './protocol.ts';
+import { reservePorts } from './reserve-port.ts';
 import { type Child, createWorker, type Worker } from './worker.ts';
 import { createWorkerPool } from './worker-pool.ts';
 
@@ -47,15 +47,19 @@ const logDeadline = 2000;
 
 export function createSupervisor(config: Config, options: SupervisorOptions): Supervisor {
   const { logger, metrics, emit } = createObservers(config, options);
-  const state: State = { address: config.listen.address, draining: false, abilities: 'none' };
+  const state: State = {
+    addresses: { address: config.listen.address, tls: config.listen.tls?.address ?? null },
+    draining: false,
+    abilities: 'none',
+  };
   let reserved = false;
   const prepare = async (worker: Worker): Promise<void> => {
-    const source: ConfigSource = { file: options.file, address: state.address };
+    const source: ConfigSource = { file: options.file, addresses: state.addresses };
     state.abilities = (await worker.ask('prepare', source, null)).abilities;
   };
   /** As late as possible: from then until the first worker listens somebody else could take the address. */
   const reserveOnce = async (): Promise<void> => {
-    if (!reserved) await reservePort(state.address);
+    if (!reserved) await reservePorts(state.addresses);
     reserved = true;
   };
   const pool = createWorkerPool({
@@ -86,12 +90,14 @@ export function createSupervisor(config: Config, options: SupervisorOptions): Su
       for (const { path, message } of options.warnings)
         emit('config.warned', { message: `${path} ${message}` });
       const adminAddress = (await admin?.listen()) ?? null;
-      if (state.address.port === 0) state.address = await reservePort(state.address);
+      const { address, tls } = state.addresses;
+      if (address?.port === 0 || tls?.port === 0) state.addresses = await reservePorts(state.addresses);
       await pool.start(options.workers);
       emit('process.started', {
         version: options.version,
-        address: formatAddress(state.address),
-        admin: adminAddress === null ? null : formatAddress(adminAddress),
+        address: formatOptional(state.addresses.address),
+        tls: formatOptional(state.addresses.tls),
+        admin: formatOptional(adminAddress),
       });
     },
     async close() {
@@ -108,9 +114,11 @@ export function createSupervisor(config: Config, options: SupervisorOptions): Su
   };
 }
 
+const formatOptional = (address: HostPort | null) => (address === null ? null : formatAddress(address));
+
 interface State {
-  /** Its port is the real one once the workers are started. */
-  address: HostPort;
+  /** The ports are the real ones once the workers are started. */
+  addresses: ListenAddresses;
   draining: boolean;
   abilities: Prepared['abilities'];
 }

@@ -34,7 +34,11 @@ const claims = [
 
 test('HP-079 HP-080: by default nobody is believed, and what they say goes no further', async () => {
   const head = await headThrough(untrusting, claims);
-  assert.deepEqual(head.client, { address: '127.0.0.1', scheme: 'http' });
+  assert.deepEqual(head.client, {
+    address: '127.0.0.1',
+    scheme: 'http',
+    certificateThumbprint: null,
+  });
   assert.deepEqual(head.headers, ['host', 'app.test']);
 });
 
@@ -44,6 +48,7 @@ test('HP-080: a peer outside of the list is not believed, whatever others are', 
   assert.deepEqual((await headThrough(narrow, claims, '127.0.0.2')).client, {
     address: '203.0.113.9',
     scheme: 'https',
+    certificateThumbprint: null,
   });
 });
 

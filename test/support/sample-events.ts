@@ -75,7 +75,7 @@ export const sampleEvents: { readonly [Name in EventName]: Events[Name] } = {
   'token.withheld': { requestId: 'r-1', route: '/orders/**', cluster: 'orders' },
   'header.omitted': { requestId: 'r-1', route: '/**', header: 'x-groups', reason: 'too-long' },
   'request.crashed': { requestId: 'r-1', error: 'TypeError', stack: 'at carry (carry.ts:1:2)' },
-  'process.started': { version: '0.1.0', address: '127.0.0.1:8080', admin: null },
+  'process.started': { version: '0.1.0', address: '127.0.0.1:8080', tls: null, admin: null },
   'process.draining': { inFlight: 3 },
   'process.stopped': { drained: true },
   'worker.started': { worker: 4711 },

@@ -191,7 +191,7 @@ test('on a terminal init asks for what no flag gives, and an empty answer means 
   assert.equal(config.providers.main?.issuer, 'http://localhost:9000');
   assert.equal(config.providers.main?.clientId, 'given');
   assert.equal(config.publicUrl, 'http://localhost:8080');
-  assert.equal(config.listen.address.port, 8080);
+  assert.equal(config.listen.address?.port, 8080);
 });
 
 test('init without a terminal names the flags that are missing', async () => {

@@ -51,7 +51,10 @@ type Finished = Events['request.finished'];
 
 export interface Harness {
   readonly door: ServerDoor;
+  /** Of plain http; 0 without it. */
   readonly port: number;
+  /** Of the TLS listener; 0 without it. */
+  readonly tlsPort: number;
   /** Heads that were decided on, as `METHOD target`. */
   readonly decided: string[];
   /** What was handed to the carrier, in order. */
@@ -122,10 +125,12 @@ export async function startDoor(options: HarnessOptions = {}): Promise<Harness> 
     },
     clock: systemClock,
   });
-  const { port } = await door.listen();
+  const { address, tls } = await door.listen();
+  const port = address?.port ?? 0;
   return {
     door,
     port,
+    tlsPort: tls?.port ?? 0,
     decided,
     carried,
     finished,

@@ -34,9 +34,15 @@ test('unknown keys, networks that are none, hosts that are none and other protoc
         trustedProxies: [network],
       }),
     ),
-    ...['https://a.test', 'a.test/', 'a.test:', '*', ''].map((host) => ({ hosts: [host] })),
+    ...['https://a.test', 'a.test/', 'a.test:', '*:80', '*.test', ''].map((host) => ({ hosts: [host] })),
     { upgrades: ['h2c'] },
     { limits: { connections: 0 } },
+    { address: null },
+    { clientCertificateHeader: { name: 'Client-Cert', format: 'rfc9440' } },
+    ...['Host', 'Authorization', 'Cookie', 'X-Forwarded-For', 'a_b', ''].map((name) => ({
+      trustedProxies: ['::1'],
+      clientCertificateHeader: { name, format: 'rfc9440' },
+    })),
   ];
   for (const section of refused) {
     assert.equal(listenSchema.safeParse(section).success, false, JSON.stringify(section));
