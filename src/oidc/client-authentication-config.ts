@@ -62,7 +62,9 @@ export type ClientConfig = Omit<z.output<typeof client>, 'clientId'> & {
 };
 
 /** Whether the gate shows its certificate: it authenticates the client, or tokens are bound to it. */
-export function usesMutualTls(config: ClientConfig): boolean {
+export function usesMutualTls(
+  config: Pick<ClientConfig, 'clientAuthentication' | 'certificateBoundTokens'>,
+): boolean {
   return (
     config.clientAuthentication === 'tls_client_auth' ||
     config.clientAuthentication === 'self_signed_tls_client_auth' ||

@@ -7,6 +7,7 @@ import { isIP, type Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import { SallyportError } from '../core/errors.ts';
 import { classifyAddress } from './address-policy.ts';
+import type { ClientConfig } from './client-authentication-config.ts';
 
 /** The network as the guard uses it; tests bring their own and nothing leaves loopback. */
 export interface Network {
@@ -19,12 +20,40 @@ export interface Network {
 /** A name with more addresses than this is tried no further. */
 const maxAddresses = 4;
 
-export function createSystemNetwork(timeout: number): Network {
+/**
+ * With forward secrecy and authenticated encryption alone (RFC 9325 section 4.2, which FAPI 2.0 asks for): in TLS 1.2
+ * Node would also take CBC suites and plain RSA key exchange.
+ */
+const ciphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+/** `certificate` is what the gate shows of itself to a server that asks (RFC 8705); null: nothing. */
+export function createSystemNetwork(
+  timeout: number,
+  certificate: ClientConfig['clientCertificate'] | null = null,
+): Network {
+  const own = certificate == null ? {} : { cert: certificate.certificate, key: certificate.key.reveal() };
   return {
     lookup: async (hostname) =>
       (await lookup(hostname, { all: true, order: 'verbatim' })).map((entry) => entry.address),
     // Said out loud because NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would otherwise switch it off (RP-154).
-    connect: buildConnector({ timeout, allowH2: false, rejectUnauthorized: true, minVersion: 'TLSv1.2' }),
+    connect: buildConnector({
+      timeout,
+      allowH2: false,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.2',
+      ciphers,
+      ...own,
+    }),
   };
 }
 

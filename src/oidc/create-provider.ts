@@ -6,8 +6,12 @@ import type { Claims, TokenSet } from '../core/identity.ts';
 import { checkAnswer, checkAnswerIssuer } from './authorization-answer.ts';
 import { createAuthorizationRequests } from './authorization-request.ts';
 import { mergeClaims, needsUserinfo } from './claims.ts';
+import { createClientAuthentication } from './client-authentication.ts';
+import { createClientCall } from './client-call.ts';
 import type { Network } from './connect-guard.ts';
+import { createOwnGrants } from './create-own-grants.ts';
 import { createDiscovery } from './discovery.ts';
+import { createDpopClient } from './dpop-client.ts';
 import { answerTransport, isAnswerIssuerDemanded, isSignedAnswer, resolveProfile } from './fapi-profile.ts';
 import { createSignedAnswers } from './jarm-answer.ts';
 import { createProviderKeys } from './jwks.ts';
@@ -41,7 +45,10 @@ export function createProvider(name: string, written: ProviderConfig, deps: Prov
   const http = createProviderHttp(name, config, deps);
   const discovery = createDiscovery(name, config, { http, emit, clock, random });
   const keys = createProviderKeys(name, { http, emit, clock });
-  const library = createLibraryClient(config, http, clock);
+  const dpop = createDpopClient(config, { clock, random });
+  const authenticate = createClientAuthentication(config, { clock, random });
+  const clientCall = createClientCall({ http, authenticate, dpop });
+  const library = createLibraryClient(config, clientCall, clock);
   const decrypt = createTokenDecryption(config);
   const authorizationUrl = createAuthorizationRequests(config, { library, clock, random });
   const tokenEndpoint = createTokenEndpoint(config, { library, keys, decrypt, clock });
@@ -89,7 +96,7 @@ export function createProvider(name: string, written: ProviderConfig, deps: Prov
   ): Promise<Claims | null> =>
     needsUserinfo(claims, config)
       ? fetchUserinfo(
-          { http, endpoint: metadata.userinfo_endpoint, demanded: config.userinfo === 'always' },
+          { http, dpop, endpoint: metadata.userinfo_endpoint, demanded: config.userinfo === 'always' },
           { accessToken, subject: claims.sub as string },
         )
       : null;
@@ -159,6 +166,7 @@ export function createProvider(name: string, written: ProviderConfig, deps: Prov
       return createGoodbye(metadata, { clientId, idToken, postLogoutRedirectUri, state });
     },
     verifyLogoutToken: (token) => readLogoutToken(token).catch(failLogout),
+    grants: createOwnGrants(config, { metadata: discovery.metadata, clientCall, dpop, clock }),
     pageOrigins: () => pageOrigins(config.issuer, discovery.known()),
     isReady: () => discovery.known() !== null,
     async close() {

@@ -5,19 +5,17 @@
 import {
   allowInsecureRequests,
   type ClientAuth,
-  ClientSecretBasic,
-  ClientSecretPost,
   Configuration,
   type CustomFetch,
   clockSkew,
   customFetch,
-  None,
 } from 'openid-client';
 import type { Clock } from '../core/clock.ts';
+import type { ClientCall } from './client-call.ts';
 import { clientRefused, translateErrorCode } from './library-errors.ts';
 import type { Metadata } from './metadata.ts';
 import type { ProviderConfig } from './provider-config.ts';
-import type { ProviderCall, ProviderHttp, ProviderResponse } from './provider-http.ts';
+import type { ProviderCall, ProviderResponse } from './provider-http.ts';
 import { Refusal } from './refusal.ts';
 
 export interface LibraryCall {
@@ -30,42 +28,28 @@ export interface LibraryCall {
 
 export type LibraryClient = (metadata: Metadata, call: LibraryCall) => Configuration;
 
-export function createLibraryClient(config: ProviderConfig, http: ProviderHttp, clock: Clock): LibraryClient {
-  const authentication = clientAuthentication(config);
+/** Who the gate is goes into each request as it is sent, and not here: the library sends nothing itself. */
+const later: ClientAuth = () => {};
+
+export function createLibraryClient(
+  { clientId }: Pick<ProviderConfig, 'clientId'>,
+  clientCall: ClientCall,
+  clock: Clock,
+): LibraryClient {
   return (metadata, call) => {
     // The library reads the system's clock; ours may be another one.
     const skew = Math.round((clock.now() - Date.now()) / 1000);
-    const library = new Configuration(
-      { ...metadata },
-      config.clientId,
-      { [clockSkew]: skew },
-      authentication,
-    );
+    const library = new Configuration({ ...metadata }, clientId, { [clockSkew]: skew }, later);
     if (metadata.issuer.startsWith('http:')) allowInsecureRequests(library);
-    library[customFetch] = bridge(http, call);
+    library[customFetch] = bridge(clientCall, call);
     return library;
   };
 }
 
-/** RFC 6749 section 2.3.1: both parts form-urlencoded for Basic, which the library does. */
-function clientAuthentication(config: ProviderConfig): ClientAuth {
-  if (config.clientSecret === undefined) return None();
-  const secret = config.clientSecret.reveal();
-  return config.clientAuthentication === 'client_secret_post'
-    ? ClientSecretPost(secret)
-    : ClientSecretBasic(secret);
-}
-
-function bridge(http: ProviderHttp, { call, inspect, timeout }: LibraryCall): CustomFetch {
+function bridge(clientCall: ClientCall, { call, inspect, timeout }: LibraryCall): CustomFetch {
   return async (url, options) => {
-    const response = await http.call({
-      call,
-      url,
-      method: options.method === 'POST' ? 'POST' : 'GET',
-      headers: options.headers,
-      body: options.body === undefined || options.body === null ? null : String(options.body),
-      timeout,
-    });
+    const parameters = new URLSearchParams(String(options.body));
+    const response = await clientCall({ call, url, parameters, accept: 'application/json', timeout });
     const { status } = response;
     if (status >= 300 && status < 400) throw new Refusal('response-redirect', 'response');
     if (status === 401) throw unauthorized(response);

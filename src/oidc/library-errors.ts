@@ -22,11 +22,13 @@ const aboutContent: Readonly<Record<string, string>> = {
 
 /** Token endpoint errors (RFC 6749 section 5.2) that are repeated in logs. */
 const knownErrors: ReadonlySet<string> = new Set([
+  'invalid_dpop_proof',
   'invalid_request',
   'invalid_scope',
   'invalid_target',
   'unsupported_grant_type',
   'unsupported_token_type',
+  'use_dpop_nonce',
 ]);
 
 export function translateLibraryError(error: unknown): SallyportError | Refusal {

@@ -8,6 +8,7 @@ import type { Clock, RandomBytes } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
 import type { Emit, Events } from '../core/events.ts';
 import { createBulkhead } from './bulkhead.ts';
+import { type ClientConfig, usesMutualTls } from './client-authentication-config.ts';
 import { createConnectGuard, createSystemNetwork, type Network } from './connect-guard.ts';
 import { createHoldOff } from './hold-off.ts';
 import type { ProviderConfig } from './provider-config.ts';
@@ -30,8 +31,19 @@ export interface ProviderResponse {
   /** Lower case, without parameters; empty when absent. */
   readonly contentType: string;
   readonly cacheControl: string;
+  /** Empty when absent. */
+  readonly wwwAuthenticate: string;
+  /** What the next proof to this server has to hold (RFC 9449 section 8); null when absent or no nonce at all. */
+  readonly dpopNonce: string | null;
   readonly text: string;
 }
+
+/** What is needed of the configuration of a provider, or of another server that the gate asks. */
+export type ProviderHttpConfig = Pick<
+  ProviderConfig,
+  'issuer' | 'endpointHosts' | 'timeout' | 'maxConcurrentCalls' | 'maxWaitingCalls'
+> &
+  Pick<ClientConfig, 'clientAuthentication' | 'clientCertificate' | 'certificateBoundTokens'>;
 
 export interface ProviderHttp {
   /**
@@ -58,16 +70,25 @@ const maxRetryAfter = 300;
 /** These are made once for everybody and must not wait behind a crowd of logins. */
 const sharedCalls: ReadonlySet<ProviderCall> = new Set(['discovery', 'jwks']);
 
+/** These come by themselves and in crowds (FL-024); a person who signs in may always try. */
+const heldOffCalls: ReadonlySet<ProviderCall> = new Set([
+  'refresh',
+  'introspection',
+  'client-credentials',
+  'exchange',
+]);
+
 export function createProviderHttp(
   name: string,
-  config: ProviderConfig,
+  config: ProviderHttpConfig,
   deps: ProviderHttpDeps,
 ): ProviderHttp {
   const { emit, clock } = deps;
   const bulkhead = createBulkhead({ concurrent: config.maxConcurrentCalls, waiting: config.maxWaitingCalls });
   const holdOff = createHoldOff(clock, deps.random);
+  const network = deps.network ?? createSystemNetwork(config.timeout, certificateToShow(config));
   const agent = new Agent({
-    connect: createConnectGuard(deps.network ?? createSystemNetwork(config.timeout), mayBeInward(config)),
+    connect: createConnectGuard(network, mayBeInward(config)),
     headersTimeout: config.timeout,
     bodyTimeout: config.timeout,
     pipelining: 1,
@@ -100,14 +121,15 @@ export function createProviderHttp(
       status: statusCode,
       contentType: single(headers['content-type']).split(';')[0]?.trim().toLowerCase() ?? '',
       cacheControl: single(headers['cache-control']),
+      wwwAuthenticate: [headers['www-authenticate'] ?? ''].flat().join(', '),
+      dpopNonce: readNonce(headers['dpop-nonce']),
       text: await readText(body),
     };
   };
 
   return {
     async call(call) {
-      // A person who signs in may always try; renewals come by themselves and in crowds (FL-024).
-      const wait = call.call === 'refresh' ? holdOff.remaining() : 0;
+      const wait = heldOffCalls.has(call.call) ? holdOff.remaining() : 0;
       if (wait > 0) throw unavailable('retry-after', wait);
       const started = clock.monotonic();
       const report = (outcome: Events['provider.called']['outcome']) =>
@@ -132,8 +154,13 @@ export function createProviderHttp(
   };
 }
 
+/** RFC 8705: shown to whoever of the provider's servers asks for one. Null: none. */
+function certificateToShow(config: ProviderHttpConfig): ClientConfig['clientCertificate'] | null {
+  return usesMutualTls(config) ? config.clientCertificate : null;
+}
+
 /** The operator named the issuer and `endpointHosts`; only those may live at loopback and private addresses. */
-function mayBeInward(config: ProviderConfig): (hostname: string, port: string) => boolean {
+function mayBeInward(config: ProviderHttpConfig): (hostname: string, port: string) => boolean {
   const issuer = new URL(config.issuer);
   return (hostname, port) =>
     hostname === issuer.hostname ||
@@ -163,6 +190,12 @@ async function readText(body: AsyncIterable<Buffer>): Promise<string> {
 
 function single(value: string | readonly string[] | undefined): string {
   return typeof value === 'string' ? value : (value?.[0] ?? '');
+}
+
+/** RFC 9449 section 8.1; what else there might be would end up in our own request. */
+function readNonce(value: string | readonly string[] | undefined): string | null {
+  const nonce = typeof value === 'string' ? value : '';
+  return /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/.test(nonce) ? nonce : null;
 }
 
 /** RFC 9110 section 10.2.3: seconds or a date. Null when there is none that makes sense. */

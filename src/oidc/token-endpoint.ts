@@ -45,6 +45,7 @@ type Verify = (response: TokenResponse) => Promise<Claims | null>;
 export function createTokenEndpoint(config: ProviderConfig, deps: TokenEndpointDeps): TokenEndpoint {
   const { library, keys, decrypt, clock } = deps;
   const { max_age } = config.authorizationParameters;
+  const asked = { scopes: config.scopes, scheme: config.dpopKey === undefined ? 'Bearer' : 'DPoP' } as const;
 
   const check = (
     metadata: Metadata,
@@ -75,7 +76,7 @@ export function createTokenEndpoint(config: ProviderConfig, deps: TokenEndpointD
     const sentAt = clock.now();
     let obtained: Obtained | null = null;
     const inspect = async (text: string) => {
-      const response = await withoutEncryption(parseTokenResponse(text, config.scopes), decrypt);
+      const response = await withoutEncryption(parseTokenResponse(text, asked), decrypt);
       const claims = await verify(response);
       const lifetime = response.expiresIn === null ? config.defaultTokenLifetime : response.expiresIn * 1000;
       obtained = { ...response, claims, accessTokenExpiresAt: sentAt + Math.floor(lifetime) };
@@ -145,7 +146,7 @@ function answerUrl({ answer, redirectUri, secrets }: Redemption): URL {
   return url;
 }
 
-/** Only what was read and understood, so that the two readers cannot differ. */
+/** Only what was read and understood, so that the two readers cannot differ. Proofs are no business of the library. */
 function forLibrary(response: TokenResponse, withIdToken: boolean): string {
   return JSON.stringify({
     access_token: response.accessToken,

@@ -16,20 +16,37 @@ const maxAccessToken = 32 * 1024;
 const maxRefreshToken = 16 * 1024;
 const maxExpiresIn = 365 * 24 * 3600;
 
+/** How a token is presented: DPoP is bound to a key (RFC 9449 section 5), the other is worth the same to everybody. */
+export type TokenScheme = 'Bearer' | 'DPoP';
+
+export interface TokenRequest {
+  readonly scopes: readonly string[];
+  readonly scheme: TokenScheme;
+}
+
 /** Fails with a `Refusal` that names the member. */
-export function parseTokenResponse(text: string, requestedScopes: readonly string[]): TokenResponse {
-  const json = parseBody(text);
-  if (json.error !== undefined) throw new Refusal('token-response-error', 'response');
-  if (typeof json.token_type !== 'string' || json.token_type.toLowerCase() !== 'bearer') {
-    throw new Refusal('token-type', 'response');
-  }
+export function parseTokenResponse(text: string, asked: TokenRequest): TokenResponse {
+  const json = parseTokenBody(text, asked.scheme);
   return {
     accessToken: readAccessToken(json.access_token),
     expiresIn: readExpiresIn(json.expires_in),
     refreshToken: readRefreshToken(json.refresh_token),
     idToken: readIdToken(json.id_token),
-    scope: readScope(json.scope, requestedScopes),
+    scope: readScope(json.scope, asked.scopes),
   };
+}
+
+/**
+ * The members of a success whose token is of this scheme: a bearer token where a bound one was asked for would be of use
+ * to whoever finds it, so it is not taken (RFC 9449 section 5). Fails with a `Refusal`.
+ */
+export function parseTokenBody(text: string, scheme: TokenScheme): JsonObject {
+  const json = parseBody(text);
+  if (json.error !== undefined) throw new Refusal('token-response-error', 'response');
+  if (typeof json.token_type !== 'string' || json.token_type.toLowerCase() !== scheme.toLowerCase()) {
+    throw new Refusal('token-type', 'response');
+  }
+  return json;
 }
 
 function parseBody(text: string): JsonObject {
@@ -41,7 +58,7 @@ function parseBody(text: string): JsonObject {
 }
 
 /** `b64token` of RFC 6750 section 2.1: a line break here would be a header of the attacker's upstream. */
-function readAccessToken(value: unknown): string {
+export function readAccessToken(value: unknown): string {
   if (typeof value !== 'string' || value.length > maxAccessToken || !/^[A-Za-z0-9\-._~+/]+=*$/.test(value)) {
     throw new Refusal('access-token-invalid', 'response');
   }
@@ -49,7 +66,7 @@ function readAccessToken(value: unknown): string {
 }
 
 /** Zero, a negative number or nonsense would mean "refresh with every request": it counts as not said. */
-function readExpiresIn(value: unknown): number | null {
+export function readExpiresIn(value: unknown): number | null {
   const seconds = typeof value === 'string' && /^\d{1,20}$/.test(value) ? Number(value) : value;
   if (typeof seconds !== 'number' || !(seconds > 0)) return null;
   return Math.min(seconds, maxExpiresIn);
