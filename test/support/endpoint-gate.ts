@@ -69,6 +69,8 @@ export function signedIn(subject = 'alice'): SignedIn {
   };
 }
 
+const noGrant = () => Promise.reject(new Error('no tokens for applications in this test'));
+
 export function createScriptedProvider(
   name = 'main',
   responseMode: 'query' | 'form_post' = 'query',
@@ -114,6 +116,7 @@ export function createScriptedProvider(
       return url === null ? null : { url, form: provider.script.goodbyeForm() };
     },
     verifyLogoutToken: (token) => provider.script.logoutToken(token),
+    grants: { clientToken: noGrant, exchange: noGrant, onBehalfOf: noGrant, prove: null },
     pageOrigins: () => [issuer],
     isReady: () => true,
     close: async () => {},

@@ -86,6 +86,7 @@ export function createFakeProvider(deps: { readonly clock: Clock; readonly name?
     redeem: unused,
     goodbye: async () => null,
     verifyLogoutToken: unused,
+    grants: { clientToken: unused, exchange: unused, onBehalfOf: unused, prove: null },
     pageOrigins: () => [],
     isReady: () => true,
     close: async () => {},
