@@ -49,6 +49,10 @@ export const endpointsSchema = z
           'frontchannel-logout',
           'What the provider shows in a frame to sign out here: the front-channel logout URI (GET).',
         ),
+        jwks: endpointPath(
+          'jwks.json',
+          'The public keys of assertions for applications (GET); there when a route sends assertions.',
+        ),
       })
       .prefault({})
       .describe('The path of each endpoint.'),
@@ -110,6 +114,7 @@ export interface EndpointPaths {
   readonly sessions: string;
   readonly backchannelLogout: string;
   readonly frontchannelLogout: string;
+  readonly jwks: string;
 }
 
 function absolutePaths(prefix: string, paths: EndpointPaths): EndpointPaths {
@@ -123,5 +128,6 @@ function absolutePaths(prefix: string, paths: EndpointPaths): EndpointPaths {
     sessions: absolute(paths.sessions),
     backchannelLogout: absolute(paths.backchannelLogout),
     frontchannelLogout: absolute(paths.frontchannelLogout),
+    jwks: absolute(paths.jwks),
   };
 }

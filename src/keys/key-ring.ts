@@ -1,7 +1,12 @@
 /** The key ring as the rest of the product sees it: seals and opens for a purpose. Made by `createKeyRing`. */
 
 /** What a sealed artefact is for. It is authenticated, so that one kind can never be read as another. */
-export type Purpose = 'session-record' | 'session-label' | 'session-cookie' | 'login-transaction';
+export type Purpose =
+  | 'session-record'
+  | 'session-label'
+  | 'session-cookie'
+  | 'login-transaction'
+  | 'upstream-token';
 
 export interface Opened {
   readonly plaintext: Buffer;

@@ -188,7 +188,12 @@ function createDeciding(config: Config, routes: readonly Route[], deps: AllDeps)
       apiKeys,
     }),
     callerRules,
-    upstreamTokens: createUpstreamTokens(),
+    upstreamTokens: createUpstreamTokens({
+      ...deps,
+      keyRing: deps.rings.tokens,
+      assertions: null,
+      audiencesOf: (cluster) => config.clusters[cluster]?.audiences ?? [],
+    }),
     answers,
     publicUrl: deps.publicUrl,
     clock: deps.clock,

@@ -271,6 +271,15 @@ export function createSessions(config: SessionConfig, deps: SessionsDeps): Sessi
       return cleared;
     },
 
+    async renew(session) {
+      const live = cache.findByKey(session.key);
+      if (live === null || live.ended !== null) return null;
+      if (live.record.tokens.accessToken === session.tokens.accessToken) await upkeep.renew(live);
+      const { ended, record, answer } = live;
+      const isSame = record.tokens.accessToken === session.tokens.accessToken;
+      return ended !== null || isSame ? null : answer.session;
+    },
+
     clearCookies: () => cleared,
 
     hold(session, onEnd) {

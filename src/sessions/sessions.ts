@@ -34,6 +34,13 @@ export interface Sessions {
   ): Promise<{ session: Session; setCookies: SetCookies }>;
   /** Ends a session: the record goes first, then everything that holds on to it. `setCookies` clears the browser. */
   end(session: Session, reason: SessionEndReason): Promise<SetCookies>;
+  /**
+   * The session with other tokens than this snapshot has, renewed now even though they have not expired: after an
+   * application refused them. Null when there are no others to be had: no refresh token, an earlier try forbids another
+   * one, the session is over, or its tokens can only travel in the answer to a request that asked for them (sessions in
+   * cookies). Never rejects.
+   */
+  renew(session: Session): Promise<Session | null>;
   /** Cookies that clear whatever session cookie the browser holds. */
   clearCookies(): SetCookies;
   /**

@@ -31,6 +31,8 @@ export interface Upkeep {
    * `ERR_PROVIDER_UNAVAILABLE` when its token has expired and could not be renewed.
    */
   attend(live: LiveSession, slide: boolean): Promise<void> | null;
+  /** Renews the tokens before they are due, unless an earlier try forbids it. Never rejects: look at the session. */
+  renew(live: LiveSession): Promise<void>;
   /** To be called when the record or the tokens of a session have changed. */
   changed(live: LiveSession): void;
   /** Writes the session back, soon and in the background. */
@@ -189,6 +191,11 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
       }
     },
     expireIdle: (live) => track(expireIdle(live)),
+    async renew(live) {
+      const mayNot = live.record.tokens.refreshToken === null || clock.monotonic() < live.refreshNotBefore;
+      if (mayNot && live.refreshing === null) return;
+      await track(refresher.refresh(live));
+    },
     discard,
     attend(live, slide) {
       const now = clock.now();

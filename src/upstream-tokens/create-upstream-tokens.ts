@@ -1,24 +1,147 @@
 /** Obtains the token that the application of a route gets: see `upstream-tokens.ts` for what it promises. */
+import type { ApiCaller } from '../core/api-caller.ts';
+import type { Clock, RandomBytes } from '../core/clock.ts';
+import { SallyportError } from '../core/errors.ts';
+import type { Emit } from '../core/events.ts';
+import type { MaybePromise } from '../core/maybe-promise.ts';
+import type { RequestHead } from '../core/request-head.ts';
+import type { Route, TokenTarget } from '../core/route.ts';
 import type { Session } from '../core/session.ts';
 import type { UpstreamToken } from '../core/upstream-token.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import type { Provider, Providers } from '../oidc/provider.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import { createLocks } from '../stores/locks.ts';
+import type { Store } from '../stores/store.ts';
+import type { AssertionRule, Assertions } from './assertion.ts';
+import { audiencesOfTarget, isMeantFor } from './audiences.ts';
+import { createClientTokens } from './client-tokens.ts';
+import { createExchangedTokens } from './exchanged-tokens.ts';
+import { createSessionTokens } from './session-tokens.ts';
+import { createSharedExchange } from './shared-exchange.ts';
+import type { SentToken } from './token-value.ts';
 import type { UpstreamTokens } from './upstream-tokens.ts';
 
-export function createUpstreamTokens(): UpstreamTokens {
+export interface UpstreamTokensDeps {
+  /** The first is asked for tokens of the gate itself when the caller comes from none of them. */
+  readonly providers: Providers;
+  readonly sessions: Pick<Sessions, 'renew'>;
+  readonly store: Store;
+  /** Of tokens at rest: `KeyRings.tokens`. */
+  readonly keyRing: KeyRing;
+  /** Null when no route sends assertions. */
+  readonly assertions: Assertions | null;
+  /** `clusters.*.audiences`: what a cluster's application goes by; empty: it may get every token. */
+  readonly audiencesOf: (cluster: string) => readonly string[];
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly emit: Emit;
+}
+
+interface By {
+  readonly session: Session | null;
+  readonly caller: ApiCaller | null;
+}
+
+export function createUpstreamTokens(deps: UpstreamTokensDeps): UpstreamTokens {
+  const { providers, assertions, audiencesOf, emit } = deps;
+  const locks = createLocks(deps);
+  const sessionTokens = createSessionTokens(deps);
+  const clientTokens = createClientTokens(deps);
+  const exchangedTokens = createExchangedTokens({
+    ...deps,
+    exchange: createSharedExchange({ ...deps, locks }),
+  });
+
+  const withhold = (head: RequestHead, route: Route): null => {
+    emit('token.withheld', { requestId: head.id, route: route.name, cluster: route.cluster });
+    return null;
+  };
+
+  const pick = (route: Route, token: SentToken): UpstreamToken =>
+    route.retryUnauthorized ? token.renewable : token.plain;
+
+  /** The token itself says for whom it is (RT-075). */
+  const send = (head: RequestHead, route: Route, token: SentToken): UpstreamToken | null => {
+    const expected = audiencesOf(route.cluster);
+    return expected.length === 0 || isMeantFor(expected, token.audiences())
+      ? pick(route, token)
+      : withhold(head, route);
+  };
+
+  /** A token whose target says for whom it is was not even asked for if it could not be sent. */
+  const sendGranted = (
+    head: RequestHead,
+    route: Route,
+    granted: { readonly target: TokenTarget; readonly token: MaybePromise<SentToken> },
+  ): MaybePromise<UpstreamToken | null> => {
+    const { target, token } = granted;
+    if (token instanceof Promise) {
+      return token.then((held) => sendGranted(head, route, { target, token: held }) as UpstreamToken | null);
+    }
+    return audiencesOfTarget(target).length > 0 ? pick(route, token) : send(head, route, token);
+  };
+
+  /** For whom the rule of the route says that its token is, does not fit the application. */
+  const isMisdirected = (route: Route, audiences: readonly string[]): boolean =>
+    audiences.length > 0 && !isMeantFor(audiencesOf(route.cluster), audiences);
+
+  const sendCallers = (head: RequestHead, route: Route, caller: ApiCaller): UpstreamToken | null => {
+    if (caller.token === null) return null;
+    const token = sessionTokens.own(caller);
+    return token === null ? withhold(head, route) : send(head, route, token);
+  };
+
+  const sendNamed = (head: RequestHead, route: Route, { session, caller }: By): UpstreamToken | null => {
+    switch (route.upstreamToken) {
+      case 'access':
+        if (session !== null) return send(head, route, sessionTokens.access(session));
+        return caller === null ? null : sendCallers(head, route, caller);
+      case 'id':
+        return session === null ? null : send(head, route, sessionTokens.id(session));
+      case 'pass':
+        return caller === null ? null : sendCallers(head, route, caller);
+      default:
+        return null;
+    }
+  };
+
+  const sign = (head: RequestHead, route: Route, by: Session | ApiCaller): UpstreamToken | null => {
+    const rule = route.upstreamToken as AssertionRule;
+    if (!isMeantFor(audiencesOf(route.cluster), [rule.audience])) return withhold(head, route);
+    if (assertions === null) throw new Error('a route sends assertions, and there is nothing to sign them');
+    return assertions.sign(rule, by);
+  };
+
   return {
-    obtain(_head, route, { session, caller }) {
+    obtain(head, route, by) {
       const rule = route.upstreamToken;
-      if (rule === 'pass') return caller?.token == null ? null : bearer(caller.token);
-      if (rule !== 'access' && rule !== 'id') return null;
-      return session === null ? null : bearer(tokenOf(session, rule));
+      if (typeof rule === 'string') return sendNamed(head, route, by);
+      const who = by.session ?? by.caller;
+      if (rule.kind === 'assertion') return who === null ? null : sign(head, route, who);
+      const { target } = rule;
+      if (isMisdirected(route, audiencesOfTarget(target))) return withhold(head, route);
+      if (rule.kind === 'client') {
+        const token = clientTokens.obtain(providerFor(who, providers), rule);
+        return sendGranted(head, route, { target, token });
+      }
+      return who === null
+        ? null
+        : sendGranted(head, route, { target, token: exchangedTokens.obtain(rule, who) });
     },
-    async close() {},
+    async close() {
+      locks.close();
+    },
   };
 }
 
-function tokenOf({ tokens }: Session, rule: 'access' | 'id'): string {
-  return rule === 'access' ? tokens.accessToken : tokens.idToken;
-}
-
-function bearer(token: string): UpstreamToken {
-  return { header: 'authorization', value: `Bearer ${token}`, prove: null, renew: null };
+/** Its own provider, or the first: an API key comes from none, nor does the token of an issuer that only issues. */
+function providerFor(who: Session | ApiCaller | null, providers: Providers): Provider {
+  const own = who === null ? undefined : providers.get(who.identity.provider);
+  const [first] = providers.values();
+  const provider = own ?? first;
+  if (provider !== undefined) return provider;
+  throw new SallyportError('ERR_UPSTREAM_TOKEN', 'there is no provider to ask for a token', {
+    detail: 'no-provider',
+  });
 }

@@ -153,6 +153,7 @@ export function createMapSessions(clock: FakeClock): MapSessions {
         ? { kind: 'rejected', reason: 'unknown', setCookies: [cleared] }
         : { kind: 'session', session, setCookies: [] };
     },
+    renew: async () => null,
     async begin(head, provider, { subject, claims, tokens }, startedAt = clock.now()) {
       reach();
       if (sessions.directory.hasLoggedOut({ provider, subject, sid: claims.sid }, startedAt)) {

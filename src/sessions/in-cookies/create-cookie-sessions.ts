@@ -77,6 +77,9 @@ export function createCookieSessions(config: SessionConfig, deps: CookieSessions
       return sealer.clearAll();
     },
 
+    // New tokens would have to travel in an answer whose cookies were decided before: lost on the way, they end the session.
+    renew: async () => null,
+
     clearCookies: () => sealer.clearAll() as SetCookies,
 
     hold(session, onEnd) {

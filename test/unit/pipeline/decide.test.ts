@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 import type { SessionAuthentication } from '../../../src/core/authentication.ts';
 import type { Decision, Respond } from '../../../src/core/decision.ts';
@@ -8,10 +9,12 @@ import type { ReadBody, RequestHead } from '../../../src/core/request-head.ts';
 import type { Route } from '../../../src/core/route.ts';
 import type { Session } from '../../../src/core/session.ts';
 import { redirectAnswer } from '../../../src/endpoints/answers.ts';
+import { createKeyRing } from '../../../src/keys/create-key-ring.ts';
 import type { CallerRules } from '../../../src/pipeline/authorize.ts';
 import { createDecide } from '../../../src/pipeline/decide.ts';
 import { createAnswers } from '../../../src/pipeline/respond.ts';
 import { createRouteTable } from '../../../src/pipeline/route-table.ts';
+import { createMemoryStore } from '../../../src/stores/memory-store.ts';
 import { createUpstreamTokens } from '../../../src/upstream-tokens/create-upstream-tokens.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { createHead, createRoute } from '../../support/heads.ts';
@@ -20,6 +23,17 @@ const publicUrl = new URL('https://app.test');
 const clock = createFakeClock();
 const callerRules: CallerRules = { authorize: () => null, challenge: () => null };
 const readBody: ReadBody = async () => '';
+const upstreamTokens = createUpstreamTokens({
+  providers: new Map(),
+  sessions: { renew: async () => null },
+  store: createMemoryStore({ clock }),
+  keyRing: createKeyRing([randomBytes(32)]),
+  assertions: null,
+  audiencesOf: () => [],
+  clock,
+  random: randomBytes,
+  emit: () => {},
+});
 
 const session: Session = {
   key: 's:key',
@@ -60,7 +74,7 @@ function createGate(
     routes: createRouteTable(routes),
     authenticate,
     callerRules,
-    upstreamTokens: createUpstreamTokens(),
+    upstreamTokens,
     answers: createAnswers({ callerRules, publicUrl, loginPath: '/.auth/login' }),
     publicUrl,
     clock,
@@ -138,7 +152,7 @@ describe('decide', () => {
       routes: createRouteTable([createRoute({ path: '/a', methods: new Set(['GET']) })]),
       authenticate: () => signedIn,
       callerRules,
-      upstreamTokens: createUpstreamTokens(),
+      upstreamTokens,
       answers: createAnswers({ callerRules, publicUrl, loginPath: '/.auth/login' }),
       publicUrl,
       clock,
