@@ -6,7 +6,8 @@ export type Purpose =
   | 'session-label'
   | 'session-cookie'
   | 'login-transaction'
-  | 'upstream-token';
+  | 'upstream-token'
+  | 'dpop-nonce';
 
 export interface Opened {
   readonly plaintext: Buffer;

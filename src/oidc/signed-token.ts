@@ -9,7 +9,7 @@ import { verifyMac, verifySignature } from './verify-signature.ts';
 
 export interface SignedTokenRules {
   /** What it is; begins the words of its refusals. */
-  readonly name: 'id-token' | 'logout-token' | 'access-token' | 'introspection' | 'jarm';
+  readonly name: 'id-token' | 'logout-token' | 'access-token' | 'introspection' | 'jarm' | 'dpop-proof';
   readonly algorithms: readonly string[];
   /** What `typ` may say, in lower case and without `application/`; it may also be absent. */
   readonly types: readonly string[];
