@@ -4,7 +4,9 @@
  */
 import { createHmac, generateKeyPairSync, type KeyObject, randomUUID, sign as signBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /** A raw answer, when JSON with status 200 will not do. */
 export interface EvilAnswer {
@@ -43,6 +45,8 @@ export interface EvilBehaviour {
   userinfo?: Json | EvilAnswer;
   par?: Json | EvilAnswer;
   revocation?: EvilAnswer;
+  /** Has the last word on every answer; `usual` is what it would be without. */
+  answer?: (request: EvilRequest, usual: EvilAnswer) => EvilAnswer;
 }
 
 export type EvilEndpoint = 'metadata' | 'jwks' | 'token' | 'userinfo' | 'par' | 'revocation' | 'other';
@@ -52,6 +56,8 @@ export interface EvilRequest {
   readonly headers: IncomingMessage['headers'];
   readonly url: string;
   readonly body: string;
+  /** SHA-256 fingerprint of the client's certificate in hex with colons; null without one. */
+  readonly certificate: string | null;
 }
 
 export interface EvilProvider {
@@ -179,10 +185,19 @@ async function send(response: ServerResponse, answer: EvilAnswer): Promise<void>
 
 const json = (body: string): EvilAnswer => ({ raw: true, body });
 
-export async function startEvilProvider(): Promise<EvilProvider> {
+export interface EvilProviderOptions {
+  /** Serves on https://localhost with this certificate and asks every client for one of its own. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+function certificateOf(socket: unknown): string | null {
+  return socket instanceof TLSSocket ? (socket.getPeerX509Certificate()?.fingerprint256 ?? null) : null;
+}
+
+export async function startEvilProvider({ tls }: EvilProviderOptions = {}): Promise<EvilProvider> {
   const none = { metadata: 0, jwks: 0, token: 0, userinfo: 0, par: 0, revocation: 0, other: 0 };
   let open = 0;
-  const server = createServer(async (request, response) => {
+  const serve = async (request: IncomingMessage, response: ServerResponse) => {
     open += 1;
     evil.peak = Math.max(evil.peak, open);
     response.once('finish', () => {
@@ -195,14 +210,21 @@ export async function startEvilProvider(): Promise<EvilProvider> {
     for await (const chunk of request) body += chunk;
     const endpoint = endpointOf(new URL(request.url ?? '/', evil.issuer).pathname);
     evil.hits[endpoint] += 1;
-    evil.requests.push({ endpoint, headers: request.headers, url: request.url ?? '', body });
-    await send(response, answers[endpoint]());
-  });
+    const certificate = certificateOf(request.socket);
+    const seen = { endpoint, headers: request.headers, url: request.url ?? '', body, certificate };
+    evil.requests.push(seen);
+    const usual = answers[endpoint]();
+    await send(response, evil.behaviour.answer?.(seen, usual) ?? usual);
+  };
+  const server =
+    tls === undefined
+      ? createServer(serve)
+      : createTlsServer({ ...tls, requestCert: true, rejectUnauthorized: false }, serve);
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
-  const issuer = `http://127.0.0.1:${port}`;
+  const issuer = tls === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`;
 
   const metadata = () => ({
     issuer,
