@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Forward } from '../../src/core/decision.ts';
+import { createCaller } from '../support/caller.ts';
 import { type CarrierDoor, createCarrierDoor, createSession } from '../support/carrier-door.ts';
 import { createEcho, type Echo } from '../support/echo.ts';
 import { createRoute } from '../support/heads.ts';
@@ -12,6 +13,12 @@ let door: CarrierDoor;
 let forward: Partial<Forward> = {};
 
 const signedIn: Partial<Forward> = { route: createRoute({ path: '/**' }), session: createSession() };
+
+const page = 'https://page.test';
+const byCaller: Partial<Forward> = {
+  route: createRoute({ path: '/**', authenticate: ['session', 'bearer'], api: 'main', corsOrigins: [page] }),
+  caller: createCaller(),
+};
 
 before(async () => {
   echo = await createEcho();
@@ -25,9 +32,14 @@ beforeEach(() => {
   forward = {};
 });
 
-async function answered(lines: readonly string[], statusLine = 'HTTP/1.1 200 OK'): Promise<RawResponse> {
+async function answered(
+  lines: readonly string[],
+  statusLine = 'HTTP/1.1 200 OK',
+  sent: readonly string[] = [],
+): Promise<RawResponse> {
   echo.answerWith(() => [statusLine, ...lines, 'Content-Length: 0', '', ''].join('\r\n'));
-  const { responses } = await rawSend(door.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', { responses: 1 });
+  const head = ['GET / HTTP/1.1', 'Host: a', ...sent, '', ''].join('\r\n');
+  const { responses } = await rawSend(door.port, head, { responses: 1 });
   assert.equal(responses.length, 1);
   return responses[0] as RawResponse;
 }
@@ -153,6 +165,63 @@ test('a challenge that the client could not answer is not shown', async () => {
     (await answered(lines, 'HTTP/1.1 401 Unauthorized')).header('www-authenticate'),
     'Basic realm="x"',
   );
+});
+
+test('RS-082: a challenge is for a caller with a token, and not for a browser with a cookie', async () => {
+  const lines = ['WWW-Authenticate: Bearer error="insufficient_scope"', 'WWW-Authenticate: DPoP'];
+  forward = { ...byCaller, caller: null, session: createSession() };
+  const browser = await answered(lines, 'HTTP/1.1 401 Unauthorized');
+  assert.equal(browser.status, 401);
+  assert.deepEqual(browser.all('www-authenticate'), []);
+  forward = byCaller;
+  const caller = await answered(lines, 'HTTP/1.1 401 Unauthorized');
+  assert.deepEqual(caller.all('www-authenticate'), ['Bearer error="insufficient_scope"', 'DPoP']);
+});
+
+test("a caller gets the application's own CORS fields as they are", async () => {
+  const lines = [
+    'Access-Control-Allow-Origin: *',
+    'Access-Control-Expose-Headers: X-A',
+    'Cache-Control: public',
+  ];
+  for (const route of [byCaller.route, createRoute({ path: '/**', authenticate: ['bearer'], api: 'main' })]) {
+    forward = { ...byCaller, ...(route === undefined ? {} : { route }) };
+    const response = await answered(lines, undefined, [`Origin: ${page}`]);
+    assert.deepEqual(response.all('access-control-allow-origin'), ['*']);
+    assert.deepEqual(response.all('access-control-expose-headers'), ['X-A']);
+    assert.deepEqual(response.all('vary'), []);
+    assert.deepEqual(response.all('cache-control'), ['private']);
+  }
+});
+
+test('an application that says nothing about CORS is spoken for, to the origins of the api alone', async () => {
+  forward = byCaller;
+  for (const status of ['200 OK', '401 Unauthorized', '500 Internal Server Error']) {
+    const response = await answered(['Vary: Accept'], `HTTP/1.1 ${status}`, [`Origin: ${page}`]);
+    assert.deepEqual(response.all('access-control-allow-origin'), [page]);
+    assert.ok(response.header('access-control-expose-headers')?.includes('WWW-Authenticate'));
+    assert.deepEqual(response.all('access-control-allow-credentials'), []);
+    assert.deepEqual(response.all('vary'), ['Accept', 'Origin']);
+    assert.deepEqual(response.all('cache-control'), ['private']);
+  }
+  for (const sent of [
+    [],
+    ['Origin: https://evil.test'],
+    ['Origin: null'],
+    ['Origin: https://page.test.evil.test'],
+  ]) {
+    const response = await answered([], undefined, sent);
+    assert.deepEqual(response.all('access-control-allow-origin'), []);
+    assert.deepEqual(response.all('vary'), ['Origin']);
+  }
+});
+
+test('RD-062: on a route for sessions and tokens, an answer to a cookie is shared with nobody', async () => {
+  forward = { ...byCaller, caller: null, session: createSession() };
+  for (const lines of [[], [`Access-Control-Allow-Origin: ${page}`]]) {
+    const response = await answered(lines, undefined, [`Origin: ${page}`]);
+    assert.deepEqual(response.all('access-control-allow-origin'), []);
+  }
 });
 
 test('HP-092: a reason phrase is not passed on', async () => {

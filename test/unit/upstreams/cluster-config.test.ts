@@ -19,6 +19,16 @@ for (const [text, origin, basePath] of accepted) {
   });
 }
 
+test('an application goes by no audience unless that is said', () => {
+  const targets = ['http://app'];
+  assert.deepEqual(clusterSchema.parse({ targets }).audiences, []);
+  const audiences = ['https://orders.test', 'orders'];
+  assert.deepEqual(clusterSchema.parse({ targets, audiences }).audiences, audiences);
+  for (const wrong of ['orders', [''], [1], Array(65).fill('a'), ['x'.repeat(2049)]]) {
+    assert.equal(clusterSchema.safeParse({ targets, audiences: wrong }).success, false);
+  }
+});
+
 const refused: readonly (readonly [string, RegExp])[] = [
   ['127.0.0.1:3000', /URL|neither/],
   ['ftp://app', /neither http nor https/],
