@@ -77,6 +77,7 @@ const reserved = new Set([
   'content-type',
   'cookie',
   'cookie2',
+  'dpop',
   'expect',
   'forwarded',
   'host',

@@ -130,6 +130,10 @@ export class Carrying implements Carried, AttemptOwner {
     return !this.#settled;
   }
 
+  get patience(): number {
+    return this.#cluster.config.timeouts.responseHead;
+  }
+
   sendAgain(target: Target, token: UpstreamToken): void {
     const outgoing = this.#outgoing;
     if (outgoing === null || outgoing.use === null || this.#settled) return;

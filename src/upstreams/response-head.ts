@@ -147,7 +147,7 @@ function connectionNames(value: string | readonly string[] | undefined): Readonl
 
 /** Fields that no trailer section may bring (RFC 9110 section 6.5.1): framing, routing, cookies, caching, identity. */
 const neverTrailers =
-  /^(?:content-.*|set-cookie|cache-control|expires|pragma|vary|age|date|location|retry-after|host|authorization|trailer|www-authenticate|access-control-.*|strict-transport-security|clear-site-data|etag|last-modified)$/;
+  /^(?:content-.*|set-cookie|cache-control|expires|pragma|vary|age|date|location|retry-after|host|authorization|trailer|www-authenticate|dpop-nonce|access-control-.*|strict-transport-security|clear-site-data|etag|last-modified)$/;
 
 /** The trailer fields that go on to the client, as `[name, value]` pairs; null when there are none. */
 export function allowedTrailers(trailers: ParsedHeaders): [string, string][] | null {

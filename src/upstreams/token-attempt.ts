@@ -22,6 +22,8 @@ export interface AttemptOwner extends AnswerTaker {
   readonly repeatable: boolean;
   /** Whether anybody waits for an answer still. */
   readonly waits: boolean;
+  /** Milliseconds that a renewal may take. */
+  readonly patience: number;
   /** Sends the same request to the same target, with this token from now on. */
   sendAgain(target: Target, token: UpstreamToken): void;
 }
@@ -92,7 +94,7 @@ export class TokenAttempt implements Dispatcher.DispatchHandler {
 
   /** Without another token the client gets the answer that there is. */
   async #renew(controller: Controller, held: HeldAnswer, renew: Renew): Promise<void> {
-    const next = await obtained(renew);
+    const next = await obtained(renew, this.#owner.patience);
     this.#held = null;
     if (next === null || !this.#owner.waits) {
       held.release(this.#owner);
@@ -139,11 +141,17 @@ export class TokenAttempt implements Dispatcher.DispatchHandler {
 type Renew = () => MaybePromise<UpstreamToken | null>;
 
 /** That no other token could be had is told where it was asked for; to the client the 401 says enough. */
-async function obtained(renew: Renew): Promise<UpstreamToken | null> {
+async function obtained(renew: Renew, patience: number): Promise<UpstreamToken | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, patience, null).unref();
+  });
   try {
-    return await renew();
+    return await Promise.race([renew(), tooLate]);
   } catch {
     return null;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

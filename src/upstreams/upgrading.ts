@@ -125,6 +125,10 @@ export class Upgrading implements Carried, AttemptOwner {
     return !this.#settled;
   }
 
+  get patience(): number {
+    return this.#cluster.config.timeouts.responseHead;
+  }
+
   sendAgain(target: Target, token: UpstreamToken): void {
     const outgoing = this.#outgoing;
     if (outgoing === null || outgoing.use === null || this.#settled) return;

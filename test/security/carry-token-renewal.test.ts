@@ -244,6 +244,19 @@ test('the time for the whole exchange goes on while the token is renewed', async
   assert.equal(door.carrier.inFlight(), 0);
 });
 
+test('RS-082: a renewal that takes longer than an answer may is given up, and the 401 reaches the client', async (t) => {
+  const renewal = renewing(() => new Promise(() => undefined));
+  const { echo, door } = await start(t, {
+    answer: () => denied(),
+    renewal,
+    cluster: { timeouts: { responseHead: '150ms' } },
+  });
+  const { responses } = await rawSend(door.port, get(), one);
+  assert.equal(responses[0]?.status, 401);
+  assert.equal(responses[0]?.body, 'no');
+  assert.equal(echo.requests.length, 1);
+});
+
 test('a session that ends while its token is renewed takes the exchange with it', async (t) => {
   const renewal = renewing(() => new Promise(() => undefined));
   const { echo, door } = await start(t, { answer: () => denied(), renewal });
