@@ -22,6 +22,7 @@ import type { Metadata } from './metadata.ts';
 import type { LoginSecrets, LogoutToken, Provider, RefreshOutcome, SignedIn } from './provider.ts';
 import type { ProviderConfig } from './provider-config.ts';
 import { createProviderHttp } from './provider-http.ts';
+import { createProviderTokenIssuer } from './provider-token-issuer.ts';
 import { Refusal } from './refusal.ts';
 import { createRevoker } from './revoker.ts';
 import { createTokenDecryption } from './token-decryption.ts';
@@ -44,7 +45,7 @@ export function createProvider(name: string, written: ProviderConfig, deps: Prov
   const { redirectUri, emit, clock, random } = deps;
   const http = createProviderHttp(name, config, deps);
   const discovery = createDiscovery(name, config, { http, emit, clock, random });
-  const keys = createProviderKeys(name, { http, emit, clock });
+  const keys = createProviderKeys(name, { http, emit, clock, refreshEvery: config.jwksRefresh });
   const dpop = createDpopClient(config, { clock, random });
   const authenticate = createClientAuthentication(config, { clock, random });
   const clientCall = createClientCall({ http, authenticate, dpop });
@@ -167,9 +168,11 @@ export function createProvider(name: string, written: ProviderConfig, deps: Prov
     },
     verifyLogoutToken: (token) => readLogoutToken(token).catch(failLogout),
     grants: createOwnGrants(config, { metadata: discovery.metadata, clientCall, dpop, clock }),
+    tokenIssuer: createProviderTokenIssuer(name, config, { discovery, keys, decrypt, clientCall, clock }),
     pageOrigins: () => pageOrigins(config.issuer, discovery.known()),
     isReady: () => discovery.known() !== null,
     async close() {
+      keys.close();
       await revoker.close();
       await http.close();
     },

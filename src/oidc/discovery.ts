@@ -1,115 +1,23 @@
-/**
- * Keeps the metadata of a provider: fetched at first use by one caller for all, retried with back-off and jitter while
- * the provider is down, renewed in the background. Once known, it is kept: a provider that is down breaks no session.
- */
-import type { Clock, RandomBytes } from '../core/clock.ts';
-import { SallyportError } from '../core/errors.ts';
-import type { Emit } from '../core/events.ts';
+/** Where the metadata of a provider are (OpenID Connect Discovery 1.0 section 4), kept by `metadata-cache.ts`. */
 import { type Metadata, parseMetadata } from './metadata.ts';
+import { createMetadataCache, type MetadataCache, type MetadataCacheDeps } from './metadata-cache.ts';
 import type { ProviderConfig } from './provider-config.ts';
-import type { ProviderHttp } from './provider-http.ts';
-import { Refusal } from './refusal.ts';
 
-export interface Discovery {
-  /** Fails with `ERR_PROVIDER_UNAVAILABLE` or `ERR_PROVIDER_METADATA`, at once while backing off. */
-  metadata(): Promise<Metadata>;
-  /** What is known; asks for it in the background when that is nothing or old. */
-  known(): Metadata | null;
-}
-
-export interface DiscoveryDeps {
-  readonly http: ProviderHttp;
-  readonly emit: Emit;
-  readonly clock: Clock;
-  readonly random: RandomBytes;
-}
-
-/** Milliseconds. */
-const freshFor = 3_600_000;
-const firstDelay = 500;
-const longestDelay = 15_000;
+export type Discovery = MetadataCache<Metadata>;
+export type DiscoveryDeps = MetadataCacheDeps;
 
 export function createDiscovery(name: string, config: ProviderConfig, deps: DiscoveryDeps): Discovery {
-  const { http, emit, clock, random } = deps;
-  const url = `${config.issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  let current: Metadata | null = null;
-  let renewAt = 0;
-  let failures = 0;
-  let lastFailure: SallyportError | null = null;
-  let inFlight: Promise<Metadata> | null = null;
-
-  const attempt = async (): Promise<Metadata> => {
-    try {
-      current = await fetchMetadata(http, url, config);
-      failures = 0;
-      lastFailure = null;
-      renewAt = clock.monotonic() + freshFor;
-      return current;
-    } catch (error) {
-      const failure = asFailure(error);
-      if (failure.code === 'ERR_PROVIDER_METADATA') {
-        emit('provider.metadata-refused', { provider: name, reason: failure.message });
-      }
-      const delay = Math.min(firstDelay * 2 ** failures, longestDelay);
-      failures += 1;
-      lastFailure = failure;
-      renewAt = clock.monotonic() + delay * (0.75 + (0.5 * (random(1)[0] as number)) / 255);
-      throw failure;
-    } finally {
-      inFlight = null;
-    }
-  };
-
-  const fetchOnce = (): Promise<Metadata> => {
-    inFlight ??= attempt();
-    return inFlight;
-  };
-
-  const due = () => clock.monotonic() >= renewAt;
-
-  const renewInBackground = () => {
-    // The failure is kept for the callers and was told as an event.
-    if (due()) fetchOnce().catch(() => {});
-  };
-
-  return {
-    async metadata() {
-      if (current !== null) {
-        renewInBackground();
-        return current;
-      }
-      if (inFlight === null && lastFailure !== null && !due()) throw lastFailure;
-      return fetchOnce();
-    },
-    known() {
-      renewInBackground();
-      return current;
-    },
-  };
+  const parse = (text: string) => parseMetadata(text, config);
+  return createMetadataCache(name, { urls: [openidMetadataUrl(config.issuer)], parse }, deps);
 }
 
-async function fetchMetadata(http: ProviderHttp, url: string, config: ProviderConfig): Promise<Metadata> {
-  const response = await http.call({
-    call: 'discovery',
-    url,
-    method: 'GET',
-    headers: { accept: 'application/json' },
-    body: null,
-    timeout: null,
-  });
-  if (response.status !== 200) throw metadataError(`the provider answered ${response.status}`);
-  if (response.contentType !== 'application/json') throw metadataError('the answer is not application/json');
-  return parseMetadata(response.text, config);
+/** The well-known path comes after that of the issuer. */
+export function openidMetadataUrl(issuer: string): string {
+  return `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
 }
 
-function asFailure(error: unknown): SallyportError {
-  if (error instanceof SallyportError) return error;
-  return metadataError(error instanceof Refusal ? error.reason : 'unreadable');
-}
-
-function metadataError(why: string): SallyportError {
-  return new SallyportError('ERR_PROVIDER_METADATA', `metadata of the provider: ${why}`, {
-    detail: 'document',
-    retryAfter: 5,
-  });
+/** RFC 8414 section 3.1: the well-known path comes between host and path of the issuer. */
+export function oauthMetadataUrl(issuer: string): string {
+  const { origin, pathname } = new URL(issuer);
+  return `${origin}/.well-known/oauth-authorization-server${pathname.replace(/\/$/, '')}`;
 }

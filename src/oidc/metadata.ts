@@ -18,6 +18,7 @@ export interface Metadata {
   readonly userinfo_endpoint?: string;
   readonly revocation_endpoint?: string;
   readonly end_session_endpoint?: string;
+  readonly introspection_endpoint?: string;
   readonly pushed_authorization_request_endpoint?: string;
   readonly authorization_response_iss_parameter_supported: boolean;
   readonly id_token_signing_alg_values_supported?: string[];
@@ -28,6 +29,7 @@ const optional = [
   'userinfo_endpoint',
   'revocation_endpoint',
   'end_session_endpoint',
+  'introspection_endpoint',
   'pushed_authorization_request_endpoint',
 ] as const;
 
@@ -67,7 +69,7 @@ export function parseMetadata(text: string, config: ProviderConfig): Metadata {
 }
 
 /** RFC 8705 section 5: where a client that shows a certificate has to go, each in place of the endpoint of that name. */
-function withAliases(document: JsonObject): JsonObject {
+export function withAliases(document: JsonObject): JsonObject {
   const { mtls_endpoint_aliases: aliases } = document;
   if (aliases === undefined || aliases === null) return document;
   if (typeof aliases !== 'object' || Array.isArray(aliases)) {
@@ -86,7 +88,8 @@ function isUsed(member: (typeof optional)[number], config: ProviderConfig): bool
   return true;
 }
 
-function parseDocument(text: string): JsonObject {
+/** Fails with `ERR_PROVIDER_METADATA`. */
+export function parseDocument(text: string): JsonObject {
   try {
     return parseStrictObject(text);
   } catch (error) {
@@ -94,7 +97,8 @@ function parseDocument(text: string): JsonObject {
   }
 }
 
-function checkIssuer(value: unknown, issuer: string): void {
+/** Fails with `ERR_PROVIDER_METADATA`; a slash too many or too few is told as such. */
+export function checkIssuer(value: unknown, issuer: string): void {
   if (value === issuer) return;
   if (typeof value !== 'string') throw refused('issuer', 'is not a string');
   const withoutSlash = (text: string) => text.replace(/\/$/, '');
@@ -105,7 +109,12 @@ function checkIssuer(value: unknown, issuer: string): void {
   throw refused('issuer', 'is not the configured issuer');
 }
 
-function readEndpoint(member: string, value: unknown, config: ProviderConfig): string {
+/** Fails with `ERR_PROVIDER_METADATA` for anything but a URL that may be called. */
+export function readEndpoint(
+  member: string,
+  value: unknown,
+  config: Pick<ProviderConfig, 'issuer' | 'endpointHosts'>,
+): string {
   if (typeof value !== 'string' || value.length > 2048) throw refused(member, 'is not a URL');
   const url = URL.parse(value);
   const issuer = new URL(config.issuer);

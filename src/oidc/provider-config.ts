@@ -111,6 +111,8 @@ const dpopKey = secret().superRefine((key, context) => {
 /** Often enough to be of use, and seldom enough not to be a burden to the provider. */
 export const jwksRefresh = duration().refine((interval) => interval >= 10_000, 'is shorter than 10s');
 
+export const introspectionResponse = z.enum(['json', 'jwt']).default('json');
+
 const settings = z.strictObject({
   issuer: issuer.describe(
     'Issuer of the provider, exactly as in its metadata and in `iss`: a trailing slash counts.',
@@ -198,6 +200,9 @@ const settings = z.strictObject({
     .describe(
       'How often the keys are fetched even when nobody needs it: a withdrawn key is then forgotten within one and a half of it. Absent: when they are old, and for a key id that is new.',
     ),
+  introspectionResponse: introspectionResponse.describe(
+    'The form in which the provider answers about opaque tokens: JSON, or a JWT that it has signed (RFC 9701).',
+  ),
   timeout: duration().prefault('10s').describe('Total time for one call to the provider.'),
   maxConcurrentCalls: z
     .int()

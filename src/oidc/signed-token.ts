@@ -2,6 +2,7 @@
  * Opens a signed token of the provider (JWS, RFC 7515; RFC 8725): the signature always and with the provider's own keys.
  * The claims given on come from the very bytes that were verified. ID, logout and access tokens begin here.
  */
+import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { ProviderKeys } from './jwks.ts';
 import { Refusal } from './refusal.ts';
 import { type JsonObject, parseStrictObject } from './strict-json.ts';
@@ -20,8 +21,9 @@ export interface SignedTokenRules {
 }
 
 export interface KeySource {
-  readonly source: ProviderKeys;
-  readonly uri: string;
+  readonly source: Pick<ProviderKeys, 'select'>;
+  /** Where the keys are; a function is asked only for a token that can be one. */
+  readonly uri: string | (() => MaybePromise<string>);
 }
 
 export interface OpenedToken {
@@ -46,7 +48,8 @@ export async function openSignedToken(
     const { secret } = rules;
     if (!secret || !verifyMac(alg, secret, input, signature)) throw new Refusal(`${rules.name}-signature`);
   } else {
-    const candidates = await keys.source.select(keys.uri, { alg, kid });
+    const uri = typeof keys.uri === 'string' ? keys.uri : await keys.uri();
+    const candidates = await keys.source.select(uri, { alg, kid });
     if (!candidates.some((key) => verifySignature(alg, key, input, signature))) {
       throw new Refusal(`${rules.name}-signature`);
     }

@@ -1,9 +1,16 @@
 /** What the configuration may say about an authorization server whose tokens are only checked: nobody signs in there. */
 import { z } from 'zod';
-import { duration, secret } from '../core/scalars.ts';
+import { duration } from '../core/scalars.ts';
 import { isLoopbackHost } from './address-policy.ts';
+import { checkClient, clientFields } from './client-authentication-config.ts';
 import { readJwk } from './jwk-check.ts';
-import { decryptionKeys, endpointHost, issuer, jwksRefresh } from './provider-config.ts';
+import {
+  decryptionKeys,
+  endpointHost,
+  introspectionResponse,
+  issuer,
+  jwksRefresh,
+} from './provider-config.ts';
 
 /** An address that the operator names, not the server. */
 const endpoint = z
@@ -58,22 +65,13 @@ export const tokenIssuerSchema = z
     introspectionEndpoint: endpoint
       .optional()
       .describe('Where opaque tokens are asked about (RFC 7662). Absent: as the metadata says.'),
-    introspectionResponse: z
-      .enum(['json', 'jwt'])
-      .default('json')
-      .describe('The form of the answer: JSON, or a JWT that the issuer has signed (RFC 9701).'),
-    clientId: z
-      .string()
-      .min(1)
-      .max(500)
+    introspectionResponse: introspectionResponse.describe(
+      'The form of the answer: JSON, or a JWT that the issuer has signed (RFC 9701).',
+    ),
+    ...clientFields,
+    clientId: clientFields.clientId
       .optional()
       .describe('Client id of the gate, for introspection. Absent: opaque tokens are refused.'),
-    clientSecret: secret().optional().describe('Client secret of the gate, for introspection.'),
-    clientAuthentication: z
-      .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt'])
-      .default('client_secret_basic')
-      .describe('How the gate proves who it is when it asks about a token.'),
-    clientKey: secret().optional().describe('Private key (PEM or JWK) of the gate, for `private_key_jwt`.'),
     decryptionKeys: decryptionKeys
       .default([])
       .describe(
@@ -115,27 +113,14 @@ export const tokenIssuerSchema = z
     }
     if (config.jwks !== undefined && config.jwksUri !== undefined)
       refuse('jwks', 'stands beside jwksUri: say one');
-    for (const problem of clientProblems(config)) refuse(...problem);
+    if (config.clientId !== undefined) checkClient(config, context);
+    else
+      for (const member of clientMembers) {
+        if (config[member] !== undefined) refuse(member, 'is of no use without clientId');
+      }
   });
 
-interface ClientMembers {
-  readonly clientId?: string | undefined;
-  readonly clientSecret?: unknown;
-  readonly clientKey?: unknown;
-  readonly clientAuthentication: string;
-  readonly introspectionEndpoint?: string | undefined;
-}
-
-function clientProblems(config: ClientMembers): (readonly [member: string, message: string])[] {
-  if (config.clientId === undefined) {
-    const without = (['clientSecret', 'clientKey', 'introspectionEndpoint'] as const).filter(
-      (member) => config[member] !== undefined,
-    );
-    return without.map((member) => [member, 'is of no use without clientId']);
-  }
-  const needed = config.clientAuthentication === 'private_key_jwt' ? 'clientKey' : 'clientSecret';
-  if (config[needed] !== undefined) return [];
-  return [['clientId', `needs ${needed}, for clientAuthentication: ${config.clientAuthentication}`]];
-}
+/** What is there for introspection alone. */
+const clientMembers = ['introspectionEndpoint', 'clientSecret', 'clientKey', 'clientCertificate'] as const;
 
 export type TokenIssuerConfig = z.output<typeof tokenIssuerSchema>;
