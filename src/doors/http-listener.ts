@@ -42,8 +42,12 @@ export function createHttpListener(door: Door, tls?: TlsListenConfig): HttpListe
   } else {
     server.on('secureConnection', (socket: TLSSocket) => {
       const handshake = readHandshake(tls, socket);
-      if (handshake === null) socket.destroy();
-      else connections.set(socket, new Connection(door, socket, handshake));
+      const connection = new Connection(door, socket, handshake ?? undefined);
+      connections.set(socket, connection);
+      if (handshake !== null) return;
+      // A request that came in one piece with the end of the handshake is parsed all the same.
+      connection.closing = true;
+      socket.destroy();
     });
   }
   serveRequests(server, connectionOf);
@@ -89,9 +93,9 @@ function serveRequests(server: HttpListener, connectionOf: (request: IncomingMes
   server.on('upgrade', (request: IncomingMessage, _socket: Duplex, firstBytes: Buffer) =>
     receiveUpgrade(connectionOf(request), request, firstBytes),
   );
-  server.on('connect', (request: IncomingMessage) =>
-    refuseUpgrade(connectionOf(request), request, 'method-refused'),
-  );
+  server.on('connect', (request: IncomingMessage) => {
+    if (!request.socket.destroyed) refuseUpgrade(connectionOf(request), request, 'method-refused');
+  });
 }
 
 /** Why the parser gave up. */

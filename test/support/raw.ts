@@ -3,6 +3,7 @@
  * requests, a peer that stops reading. It judges nothing by itself; `parseResponses` reads answers strictly.
  */
 import { connect, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 
 /** One answer as it stood on the wire. */
 export interface RawResponse {
@@ -59,6 +60,8 @@ export interface RawSendOptions {
   readonly host?: string;
   /** Local address to connect from (`127.0.0.2`), for tests about who the peer is. */
   readonly localAddress?: string;
+  /** Speaks TLS, with whatever certificate the server shows. */
+  readonly tls?: ConnectionOptions;
   /** Methods of the requests in order; only HEAD matters. */
   readonly methods?: readonly string[];
   /** Resolve after this many complete answers; without it, when the server closes. */
@@ -89,15 +92,17 @@ export async function waitUntil(
 /** Opens a connection and hands it over; resolves when it is established. */
 export async function rawConnect(
   port: number,
-  options: { readonly host?: string; readonly localAddress?: string } = {},
+  options: Pick<RawSendOptions, 'host' | 'localAddress' | 'tls'> = {},
 ): Promise<RawPeer> {
-  const socket = connect({
+  const { tls } = options;
+  const at = {
     port,
     host: options.host ?? '127.0.0.1',
     allowHalfOpen: true,
     noDelay: true,
     ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
-  });
+  };
+  const socket = tls === undefined ? connect(at) : connectTls({ rejectUnauthorized: false, ...at, ...tls });
   const chunks: Buffer[] = [];
   let over = false;
   socket.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -112,7 +117,7 @@ export async function rawConnect(
     over = true;
   });
   await new Promise<void>((resolve, reject) => {
-    socket.once('connect', resolve);
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', resolve);
     socket.once('error', reject);
   });
   const received = () => Buffer.concat(chunks);
