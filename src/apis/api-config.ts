@@ -1,0 +1,168 @@
+/** What the configuration may say about one API: a resource server (RFC 6749 section 1.1) that the gate speaks for. */
+import { z } from 'zod';
+import { duration, secret } from '../core/scalars.ts';
+import type { Secret } from '../core/secret.ts';
+import { decryptionKeys } from '../oidc/provider-config.ts';
+import { tokenIssuerSchema } from '../oidc/token-issuer-config.ts';
+import { dpopSchema } from './dpop-config.ts';
+
+/** With a public key of the issuer, which can only check. */
+const publicKeyAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+] as const;
+
+/** The least bytes of a secret: those of the hash (RFC 7518 section 3.2). */
+const secretLengths = { HS256: 32, HS384: 48, HS512: 64 } as const;
+
+type SecretAlgorithm = keyof typeof secretLengths;
+
+function isSecretAlgorithm(algorithm: string): algorithm is SecretAlgorithm {
+  return Object.hasOwn(secretLengths, algorithm);
+}
+
+const secretAlgorithms = Object.keys(secretLengths) as [SecretAlgorithm, ...SecretAlgorithm[]];
+
+const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one scope: no spaces, no quotes');
+
+const corsOrigin = z
+  .string()
+  .refine(
+    (text) => text === '*' || URL.parse(text)?.origin === text,
+    'is not an origin: write scheme and host, as https://app.example.com, or `*`',
+  );
+
+const resource = z.string().refine((text) => {
+  const url = URL.parse(text);
+  return url !== null && /^https?:\/\//.test(text) && !/[?#\\\s]/.test(text) && url.username === '';
+}, 'is not a URL without query and fragment, as https://api.example.com/orders');
+
+const introspectionSchema = z.strictObject({
+  when: z
+    .enum(['opaque', 'always'])
+    .default('opaque')
+    .describe(
+      'Which tokens the issuer is asked about: those that are no JWT, or every one, a JWT after its signature was checked.',
+    ),
+  cache: duration()
+    .prefault('30s')
+    .describe(
+      'How long an answer is kept, within the life of the token: a token that is revoked is refused no later.',
+    ),
+});
+
+export const apiSchema = z
+  .strictObject({
+    issuers: z
+      .array(z.union([z.string().min(1), tokenIssuerSchema]))
+      .min(1, 'is empty: nobody could issue a token')
+      .max(32)
+      .describe(
+        'Whose tokens are taken: names of `providers`, or servers that nobody signs in at, as `{ issuer: … }`.',
+      ),
+    audience: z
+      .array(z.string().min(1))
+      .min(1, 'is empty: a token for any application would be taken')
+      .describe('One of these must be an audience (`aud`) of the token, exactly.'),
+    algorithms: z
+      .array(z.enum([...publicKeyAlgorithms, ...secretAlgorithms]))
+      .min(1)
+      .default([...publicKeyAlgorithms])
+      .describe('Signature algorithms that are accepted. HS256, HS384 and HS512 need `hmacSecret`.'),
+    hmacSecret: secret()
+      .optional()
+      .describe(
+        'Secret of the signatures by HS256, HS384 and HS512, at least as long as their hash: 32, 48 or 64 bytes. Whoever knows it can make tokens.',
+      ),
+    subject: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The one subject (`sub`) whose tokens are taken, exactly.'),
+    requiredClaims: z
+      .record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()]))
+      .default({})
+      .describe(
+        'Claims that a token must have, with exactly this value; where the claim is a list, it must hold the value.',
+      ),
+    leeway: duration().prefault('5s').describe("By how much the issuer's clock may differ."),
+    profile: z
+      .enum(['rfc9068', 'lenient'])
+      .default('rfc9068')
+      .describe(
+        'What a JWT must look like. `rfc9068`: type `at+jwt`, with `client_id`, `iat` and `jti`. `lenient`: what Entra, Auth0, Keycloak and Okta send, of type `JWT` or none, with the client in `client_id`, `azp`, `appid` or `cid`. ID tokens are refused in both; in `lenient` by their audience, hashes and nonce, so keep client ids out of `audience` there where you can.',
+      ),
+    introspection: introspectionSchema
+      .optional()
+      .describe(
+        'Asks the issuers about tokens (RFC 7662). Without it, tokens that are no JWT are refused. An answer without `aud` is.',
+      ),
+    decryptionKeys: decryptionKeys
+      .default([])
+      .describe(
+        'Private keys (PEM or JWK) that the issuers encrypt tokens to (JWE). Empty: those of the issuer are tried, and what no key opens is an opaque token.',
+      ),
+    dpop: dpopSchema.prefault({}).describe('Tokens that are bound to a key of the client (DPoP, RFC 9449).'),
+    corsOrigins: z
+      .array(corsOrigin)
+      .default([])
+      .describe(
+        'Origins whose pages may call with a token of their own, or `*` for every one. No cookie is taken from them.',
+      ),
+    resource: resource
+      .optional()
+      .describe(
+        'Identifier of this API in its metadata (RFC 9728), under `publicUrl`. Without it, the first audience that is such a URL; when there is none, there is no metadata.',
+      ),
+    scopesSupported: z
+      .array(scope)
+      .default([])
+      .describe('Scopes that the metadata names, for clients to ask for.'),
+    cacheSize: z
+      .int()
+      .min(100)
+      .max(1_000_000)
+      .default(10_000)
+      .describe(
+        'How many tokens are remembered as good, in each process; a remembered one costs no signature.',
+      ),
+  })
+  .superRefine((api, context) => {
+    for (const { path, message } of apiProblems(api)) context.addIssue({ code: 'custom', path, message });
+  });
+
+export type ApiConfig = z.output<typeof apiSchema>;
+
+interface SecretFields {
+  readonly issuers: readonly unknown[];
+  readonly algorithms: readonly string[];
+  readonly hmacSecret?: Secret | undefined;
+}
+
+/** What no field can tell alone. */
+function apiProblems({
+  issuers,
+  algorithms,
+  hmacSecret,
+}: SecretFields): { path: string[]; message: string }[] {
+  const symmetric = algorithms.filter(isSecretAlgorithm);
+  if (hmacSecret === undefined) {
+    if (symmetric.length === 0) return [];
+    return [{ path: ['hmacSecret'], message: `is missing: ${symmetric.join(', ')} needs it` }];
+  }
+  const problem = (message: string) => [{ path: ['hmacSecret'], message }];
+  if (symmetric.length === 0) return problem('is there, but `algorithms` names none of HS256, HS384, HS512');
+  if (issuers.length > 1) return problem('needs a single issuer: with it, one could sign for the others');
+  const length = Buffer.byteLength(hmacSecret.reveal());
+  const least = Math.max(...symmetric.map((algorithm) => secretLengths[algorithm]));
+  return length < least ? problem(`is too short: ${length} bytes where ${least} are needed`) : [];
+}
