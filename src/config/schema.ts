@@ -1,12 +1,15 @@
 /** The whole configuration, composed of what each folder says about its own section. */
 import { z } from 'zod';
 import { adminSchema } from '../admin/admin-config.ts';
+import { apiKeysSchema } from '../api-keys/api-key-config.ts';
+import { apiSchema } from '../apis/api-config.ts';
 import { listenSchema } from '../doors/listen-config.ts';
 import { endpointsSchema } from '../endpoints/endpoints-config.ts';
 import { logSchema } from '../observe/log-config.ts';
 import { providerSchema } from '../oidc/provider-config.ts';
 import { routesSchema } from '../pipeline/route-config.ts';
 import { sessionSchema } from '../sessions/session-config.ts';
+import { assertionsSchema } from '../upstream-tokens/assertion-config.ts';
 import { clusterSchema } from '../upstreams/cluster-config.ts';
 import { publicUrlSchema } from './public-url.ts';
 
@@ -47,8 +50,16 @@ export const configSchema = z.strictObject({
     .record(name, providerSchema)
     .default({})
     .describe(
-      'The OpenID provider that people sign in at, by name: exactly one when a route is `signed-in`.',
+      'The OpenID provider that people sign in at, by name: exactly one when a route takes sessions.',
     ),
+  apis: z
+    .record(name, apiSchema)
+    .default({})
+    .describe('Resource servers that the gate speaks for: whose bearer tokens are taken, and which.'),
+  apiKeys: apiKeysSchema.prefault({}).describe('Keys for machines that cannot do OAuth.'),
+  assertions: assertionsSchema
+    .prefault({})
+    .describe('How the gate signs assertions for applications (`upstreamToken: { assertion: … }`).'),
   session: sessionSchema.prefault({}).describe('Sessions: where they live, how long, and their cookie.'),
   endpoints: endpointsSchema.prefault({}).describe("The gate's own endpoints."),
   clusters: z.record(name, clusterSchema).describe('The applications behind the gate, by name.'),

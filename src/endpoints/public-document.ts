@@ -5,11 +5,11 @@
 import { noCookies, type Respond } from '../core/decision.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** `document` is asked for with each request; `maxAge` in seconds. */
-export function createPublicDocument(document: () => unknown, maxAge: number): Endpoint {
+/** `maxAge` in seconds. */
+export function createPublicDocument(document: unknown, contentType: string, maxAge: number): Endpoint {
   const headers = [
     'content-type',
-    'application/json',
+    contentType,
     'cache-control',
     `public, max-age=${maxAge}`,
     'access-control-allow-origin',
@@ -19,15 +19,16 @@ export function createPublicDocument(document: () => unknown, maxAge: number): E
     'x-content-type-options',
     'nosniff',
   ];
-  return async (): Promise<Respond> => ({
+  const answer: Respond = Object.freeze({
     kind: 'respond',
     status: 200,
     headers,
-    body: JSON.stringify(document()),
+    body: JSON.stringify(document),
     setCookies: noCookies,
     reason: 'public-document',
     route: null,
     session: null,
     caller: null,
   });
+  return async () => answer;
 }

@@ -1,6 +1,5 @@
 /** A validated configuration becomes a gate that listens. */
 import { createAdminServer, type Readiness } from '../admin/admin-server.ts';
-import type { ApiKeys } from '../api-keys/api-keys.ts';
 import type { Warning } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
 import { type Clock, type RandomBytes, systemClock, systemRandom } from '../core/clock.ts';
@@ -12,7 +11,8 @@ import type { HostPort } from '../core/scalars.ts';
 import { assertSafeProcess } from '../doors/safe-process.ts';
 import { createServerDoor, type ServerDoor } from '../doors/server.ts';
 import { createEndpoints } from '../endpoints/create-endpoints.ts';
-import type { EndpointTable } from '../endpoints/endpoint.ts';
+import type { Endpoint, EndpointTable } from '../endpoints/endpoint.ts';
+import { createPublicDocument } from '../endpoints/public-document.ts';
 import type { LogSink } from '../observe/log-output.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { createAuthenticate } from '../pipeline/authenticate.ts';
@@ -23,8 +23,13 @@ import { createAnswers } from '../pipeline/respond.ts';
 import { createRouteTable } from '../pipeline/route-table.ts';
 import type { SessionDirectory } from '../sessions/session-directory.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import { createUpstreamTokens } from '../upstream-tokens/create-upstream-tokens.ts';
 import { type Carrier, createCarrier } from '../upstreams/create-carrier.ts';
+import {
+  type CredentialParts,
+  createAssertionParts,
+  createCredentialParts,
+  identityHeadersOf,
+} from './credentials.ts';
 import { type AllDeps, createIdentityParts, type SharedDeps } from './identity.ts';
 import { createObservers } from './observers.ts';
 import { createReadiness, type Phase } from './readiness.ts';
@@ -93,12 +98,16 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
     random: options.random ?? systemRandom,
     emit,
   };
+  const routes = compileRoutes(config);
+  // What can fail and leaves nothing open comes first.
+  const assertions = createAssertionParts(config, routes, shared);
   const identity = createIdentityParts(config, shared);
   const { store, sweeper, providers, sessions } = identity;
-  const routes = compileRoutes(config);
-  const carrier = createGateCarrier(config, routes, { ...shared, ...identity });
+  const credentials = createCredentialParts(config, assertions, { ...shared, ...identity });
+  const deps: GateDeps = { ...shared, ...identity, ...credentials };
+  const carrier = createGateCarrier(config, routes, deps);
   const door = createServerDoor(config.listen, {
-    ...createDeciding(config, routes, { ...shared, ...identity }),
+    ...createDeciding(config, routes, deps),
     publicUrl: shared.publicUrl,
     carrier,
     emit,
@@ -118,6 +127,7 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
 
   const release = async (): Promise<void> => {
     await carrier.close(config.listen.timeouts.drain);
+    await credentials.close();
     await sessions.close();
     sweeper.stop();
     identity.rings.close();
@@ -164,13 +174,10 @@ export function createGate(config: Config, options: GateOptions = {}): Gate {
   };
 }
 
-function createDeciding(config: Config, routes: readonly Route[], deps: AllDeps) {
-  const apis = new Map();
-  const apiKeys: ApiKeys = {
-    header: 'x-api-key',
-    authenticate: () => ({ kind: 'none' }),
-    challenge: { status: 401, error: null, headers: [], detail: 'missing' },
-  };
+type GateDeps = AllDeps & Omit<CredentialParts, 'close'>;
+
+function createDeciding(config: Config, routes: readonly Route[], deps: GateDeps) {
+  const { apis, apiKeys } = deps;
   const callerRules = createCallerRules(apis, apiKeys);
   const answers = createAnswers({
     callerRules,
@@ -188,12 +195,7 @@ function createDeciding(config: Config, routes: readonly Route[], deps: AllDeps)
       apiKeys,
     }),
     callerRules,
-    upstreamTokens: createUpstreamTokens({
-      ...deps,
-      keyRing: deps.rings.tokens,
-      assertions: null,
-      audiencesOf: (cluster) => config.clusters[cluster]?.audiences ?? [],
-    }),
+    upstreamTokens: deps.upstreamTokens,
     answers,
     publicUrl: deps.publicUrl,
     clock: deps.clock,
@@ -201,11 +203,11 @@ function createDeciding(config: Config, routes: readonly Route[], deps: AllDeps)
   return { decide, failure: answers.failure };
 }
 
-function createGateCarrier(config: Config, routes: readonly Route[], deps: AllDeps): Carrier {
+function createGateCarrier(config: Config, routes: readonly Route[], deps: GateDeps): Carrier {
   return createCarrier(config.clusters, {
     publicUrl: deps.publicUrl,
     isOwnCookie: deps.cookieNames.isOwn,
-    identityHeaders: [...new Set(routes.flatMap((route) => route.requestHeaders.map(({ name }) => name)))],
+    identityHeaders: identityHeadersOf(routes, deps.apiKeys),
     hold: deps.sessions.hold,
     bodyLimit: config.listen.limits.body,
     emit: deps.emit,
@@ -213,12 +215,24 @@ function createGateCarrier(config: Config, routes: readonly Route[], deps: AllDe
   });
 }
 
-/** A gate with public routes alone needs no provider and has nobody to sign in. */
-function createOwnEndpoints(config: Config, deps: AllDeps): EndpointTable {
-  if (deps.providers.size === 0) return new Map();
+/** Seconds: a changed document is seen soon, and a key that is published for longer than this may sign. */
+const documentAge = 300;
+
+/** A gate that signs nobody in needs no provider and has no endpoints for people. */
+function createOwnEndpoints(config: Config, deps: GateDeps): EndpointTable {
   const { sameSite } = config.session.cookie;
-  return createEndpoints(config.endpoints, {
-    ...deps,
-    sessionSameSite: sameSite,
-  });
+  const forPeople =
+    deps.providers.size === 0
+      ? new Map<string, ReadonlyMap<string, Endpoint>>()
+      : createEndpoints(config.endpoints, { ...deps, sessionSameSite: sameSite });
+  const documents: [string, Endpoint][] = [...deps.apis.values()].flatMap(({ metadata }) =>
+    metadata === null
+      ? []
+      : [[metadata.path, createPublicDocument(metadata.document, 'application/json', documentAge)]],
+  );
+  if (deps.assertionKeys !== null) {
+    const keys = createPublicDocument(deps.assertionKeys, 'application/jwk-set+json', documentAge);
+    documents.push([config.endpoints.paths.jwks, keys]);
+  }
+  return new Map([...forPeople, ...documents.map(([path, get]) => [path, new Map([['GET', get]])] as const)]);
 }

@@ -1,0 +1,129 @@
+/** Names and audiences that lead nowhere, and settings that do not fit the credentials of a route, are told at check. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { hashApiKey } from '../../../src/api-keys/key-hash.ts';
+import { complaints, validConfig } from '../../support/configs.ts';
+
+type Fields = Record<string, unknown>;
+
+const api = { issuers: ['main'], audience: ['https://api.example.com'] };
+const hash = await hashApiKey('sp_nightly2_key', randomBytes);
+
+function withParts(route: Fields, more: Fields = {}): Fields {
+  return {
+    ...validConfig(),
+    apis: { orders: api },
+    routes: [{ path: '/**', cluster: 'api', ...route }],
+    ...more,
+  };
+}
+
+const bearer = { authenticate: ['bearer'], api: 'orders' };
+
+const rows: readonly (readonly [title: string, data: Fields, expected: readonly string[]])[] = [
+  ['a route for bearer tokens', withParts(bearer), []],
+  ['a route for both', withParts({ ...bearer, authenticate: ['session', 'bearer'] }), []],
+  [
+    'an issuer that is no provider',
+    withParts(bearer, { apis: { orders: { ...api, issuers: ['mian'] } } }),
+    ['apis.orders.issuers[0]: no provider `mian`: write the name of one, or `{ issuer: … }`'],
+  ],
+  ['an api that is not there', withParts({ ...bearer, api: 'order' }), ['routes[0].api: no api `order`']],
+  [
+    'bearer tokens that no api checks',
+    withParts({ authenticate: ['bearer'] }),
+    ['routes[0].api: is missing: it names the one of `apis` that checks bearer tokens'],
+  ],
+  [
+    'an api where no bearer token is taken',
+    withParts({ access: 'signed-in', api: 'orders' }),
+    ['routes[0].api: is about bearer tokens: add `bearer` to `authenticate`'],
+  ],
+  [
+    'credentials on a public route',
+    withParts({ ...bearer, access: 'public' }),
+    ['routes[0].authenticate: asks for credentials on a route that is `public`'],
+  ],
+  [
+    'API keys where there are none',
+    withParts({ authenticate: ['api-key'] }),
+    ['routes[0].authenticate: takes API keys, and `apiKeys.keys` holds none'],
+  ],
+  [
+    'an API key that is not there',
+    withParts(
+      { authenticate: ['api-key'], apiKeys: ['nightly'] },
+      { apiKeys: { keys: { nightly2: { hash } } } },
+    ),
+    ['routes[0].apiKeys[0]: no API key `nightly`'],
+  ],
+  [
+    'a client token without a provider',
+    withParts({ access: 'public', upstreamToken: 'client' }, { providers: {}, apis: {} }),
+    ['routes[0].upstreamToken: asks a provider for a token, and `providers` holds none'],
+  ],
+  [
+    "the caller's token where none is taken",
+    withParts({ access: 'signed-in', upstreamToken: 'pass' }),
+    ['routes[0].upstreamToken: is `pass` where no bearer token is taken'],
+  ],
+  [
+    'the token of a session where none is taken',
+    withParts({ ...bearer, upstreamToken: 'id' }),
+    ['routes[0].upstreamToken: is `id`, a token of the session, where no session is taken'],
+  ],
+  [
+    'RT-075: a token for an audience that the application does not go by',
+    withParts(
+      { ...bearer, upstreamToken: { exchange: { audience: 'billing' } } },
+      { clusters: { api: { targets: ['http://127.0.0.1:3000'], audiences: ['orders'] } } },
+    ),
+    [
+      'routes[0].upstreamToken.exchange: is for billing, which is none of the audiences of cluster `api` (orders)',
+    ],
+  ],
+  [
+    'an exchange that is for nobody',
+    withParts({ ...bearer, upstreamToken: { exchange: {} } }),
+    [
+      'routes[0].upstreamToken.exchange: says for whom the token is by none of `audience`, `scope` and `resource`',
+    ],
+  ],
+  [
+    'every host where sessions are',
+    withParts({ access: 'signed-in' }, { listen: { hosts: ['*'] } }),
+    ['listen.hosts[0]: serves any host, which routes[0] with its sessions must not: name the hosts'],
+  ],
+  ['every host where no sessions are', withParts(bearer, { listen: { hosts: ['*'] } }), []],
+  [
+    'assertions in a fleet without keys',
+    withParts(
+      { access: 'signed-in', upstreamToken: { assertion: { audience: 'api' } } },
+      {
+        fleet: true,
+        session: {
+          store: { redis: { url: 'redis://127.0.0.1' } },
+          keys: [randomBytes(32).toString('base64')],
+        },
+      },
+    ),
+    ['assertions.keys: is missing: every node of a fleet needs the same keys to sign with'],
+  ],
+  [
+    'a retry without anything to renew',
+    withParts({ ...bearer, retryUnauthorized: true }),
+    ['routes[0].retryUnauthorized: needs an `upstreamToken` that the gate can renew'],
+  ],
+  [
+    'HS256 without a secret',
+    withParts(bearer, { apis: { orders: { ...api, algorithms: ['HS256'] } } }),
+    ['apis.orders.hmacSecret: is missing: HS256 needs it'],
+  ],
+];
+
+for (const [title, data, expected] of rows) {
+  test(`${title}: ${expected.length === 0 ? 'is a configuration' : 'is told'}`, () => {
+    assert.deepEqual(complaints(data), expected);
+  });
+}
