@@ -2,6 +2,7 @@
  * A certified OpenID provider on loopback (npm `oidc-provider`) to sign in at: people by name, any password, every
  * consent given. Refresh tokens rotate and a reused one revokes its family, as strict providers do.
  */
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair } from 'jose';
@@ -20,6 +21,8 @@ export interface RealClient {
   readonly encryptTo?: Readonly<Record<string, unknown>>;
   /** `client_secret_basic` when there is a secret, else `none`. */
   readonly clientAuthentication?: 'client_secret_basic' | 'client_secret_post' | 'none';
+  /** Over its metadata (RFC 7591), spelled as there. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 /** Lifetimes in seconds; they may be changed while it runs and hold for tokens issued from then on. */
@@ -52,6 +55,8 @@ export interface RealProviderOptions {
   readonly autoLogin?: string;
   /** Offers pushed authorization requests (RFC 9126); true when absent. */
   readonly pushedAuthorizationRequests?: boolean;
+  /** The FAPI 2.0 profile with signed requests and answers, and a nonce in every DPoP proof. */
+  readonly fapi?: boolean;
   /** Also takes at its pages what is posted; its cookies are then `SameSite=None`, which browsers refuse over http. */
   readonly acceptPosts?: boolean;
   /** Claims besides `sub` of a person; made up from the name when absent. */
@@ -116,6 +121,7 @@ function clientMetadata(client: RealClient): Record<string, unknown> {
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
     scope: scopes,
+    ...client.metadata,
   };
 }
 
@@ -163,6 +169,15 @@ function postToLoopback(
   return fetch(url, options);
 }
 
+function fapiFeatures() {
+  return {
+    fapi: { enabled: true, profile: '2.0' },
+    requestObjects: { enabled: true },
+    jwtResponseModes: { enabled: true },
+    dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true },
+  };
+}
+
 async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
   const claims = options.claims ?? madeUpClaims;
   return {
@@ -201,6 +216,7 @@ async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
       encryption: { enabled: true },
       revocation: { enabled: true, allowedPolicy: async () => true },
       pushedAuthorizationRequests: { enabled: options.pushedAuthorizationRequests ?? true },
+      ...(options.fapi === true ? fapiFeatures() : {}),
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: (context: Context, form: string) => {
