@@ -126,10 +126,6 @@ export class Carrying implements Carried, AttemptOwner {
     return outgoing !== null && outgoing.body === null && isRepeatable(outgoing.method);
   }
 
-  get waits(): boolean {
-    return !this.#settled;
-  }
-
   get patience(): number {
     return this.#cluster.config.timeouts.responseHead;
   }

@@ -22,7 +22,6 @@ export class HeldAnswer {
   readonly #headers: ParsedHeaders;
   readonly #chunks: Buffer[] = [];
   #trailers: ParsedHeaders | null = null;
-  #error: Error | null = null;
 
   constructor(controller: Controller, status: number, headers: ParsedHeaders) {
     this.#controller = controller;
@@ -31,9 +30,9 @@ export class HeldAnswer {
     controller.pause();
   }
 
-  /** All of it is here, or it broke off. */
-  get isOver(): boolean {
-    return this.#trailers !== null || this.#error !== null;
+  /** All of it is here. */
+  get isWhole(): boolean {
+    return this.#trailers !== null;
   }
 
   addData(chunk: Buffer): void {
@@ -44,10 +43,6 @@ export class HeldAnswer {
     this.#trailers = trailers;
   }
 
-  addError(error: Error): void {
-    this.#error = error;
-  }
-
   /** Gives all of it to `taker`, and what comes after it may come. Never throws. */
   release(taker: AnswerTaker): void {
     const controller = this.#controller;
@@ -55,11 +50,10 @@ export class HeldAnswer {
       taker.onResponseStart(controller, this.#status, this.#headers);
       for (const chunk of this.#chunks) taker.onResponseData(controller, chunk);
       if (this.#trailers !== null) taker.onResponseEnd(controller, this.#trailers);
+      else controller.resume();
     } catch (error) {
       // As undici does with what is thrown at it: a field of the head was none.
-      this.#error ??= error as Error;
+      taker.onResponseError(controller, error as Error);
     }
-    if (this.#error !== null) taker.onResponseError(controller, this.#error);
-    else controller.resume();
   }
 }

@@ -20,11 +20,9 @@ export interface AttemptOwner extends AnswerTaker {
   onRequestUpgrade?(controller: Controller, status: number, headers: ParsedHeaders, socket: Duplex): void;
   /** Whether it may be sent twice. */
   readonly repeatable: boolean;
-  /** Whether anybody waits for an answer still. */
-  readonly waits: boolean;
   /** Milliseconds that a renewal may take. */
   readonly patience: number;
-  /** Sends the same request to the same target, with this token from now on. */
+  /** Sends the same request to the same target, with this token from now on; not when nobody waits any longer. */
   sendAgain(target: Target, token: UpstreamToken): void;
 }
 
@@ -62,7 +60,7 @@ export class TokenAttempt implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Controller, status: number, headers: ParsedHeaders): void {
     this.#learnNonce(headers);
-    if (status === 401 && this.#owner.repeatable && this.#owner.waits) {
+    if (status === 401 && this.#owner.repeatable) {
       if (this.#use.token.prove !== null && demandsNonce(headers)) {
         if (this.#answerNonce(controller)) return;
       } else if (this.#renewFirst(controller, headers)) return;
@@ -95,19 +93,21 @@ export class TokenAttempt implements Dispatcher.DispatchHandler {
   /** Without another token the client gets the answer that there is. */
   async #renew(controller: Controller, held: HeldAnswer, renew: Renew): Promise<void> {
     const next = await obtained(renew, this.#owner.patience);
+    // It broke off meanwhile, or was broken off: that is what the client was told.
+    if (this.#held !== held) return;
     this.#held = null;
-    if (next === null || !this.#owner.waits) {
+    if (next === null) {
       held.release(this.#owner);
-      return;
+    } else {
+      this.#discard(controller, held.isWhole);
+      this.#owner.sendAgain(this.#target, next);
     }
-    this.#discard(controller, held.isOver);
-    this.#owner.sendAgain(this.#target, next);
   }
 
   /** Reads the rest, so that the connection serves again, unless that takes more than a new connection would. */
-  #discard(controller: Controller, isOver: boolean): void {
+  #discard(controller: Controller, isWhole: boolean): void {
     this.#discarding = true;
-    if (isOver) return;
+    if (isWhole) return;
     this.#timer = setTimeout(() => controller.abort(discardedAnswer), discardTime).unref();
     controller.resume();
   }
@@ -128,8 +128,8 @@ export class TokenAttempt implements Dispatcher.DispatchHandler {
 
   /** Never throws: undici would make it an uncaught error. */
   onResponseError(controller: Controller, error: Error): void {
+    this.#held = null;
     if (this.#discarding) this.#stopTimer();
-    else if (this.#held !== null) this.#held.addError(error);
     else this.#owner.onResponseError(controller, error);
   }
 

@@ -121,10 +121,6 @@ export class Upgrading implements Carried, AttemptOwner {
     return isRepeatable(this.#exchange.head.method);
   }
 
-  get waits(): boolean {
-    return !this.#settled;
-  }
-
   get patience(): number {
     return this.#cluster.config.timeouts.responseHead;
   }

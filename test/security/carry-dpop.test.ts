@@ -214,4 +214,6 @@ test('a handshake is proved, and repeated with the nonce that is asked for', asy
   ]);
   peer.destroy();
   await waitUntil(() => door.outcomes.length === 1);
+  await rawSend(door.port, get('/next'), one);
+  assert.equal(proofs(echo)[2]?.nonce, 'n2');
 });

@@ -361,9 +361,20 @@ test('an assertion has a header of its own, which a client cannot fill', async (
   assert.equal(request.head.includes('client'), false);
 });
 
+const passingBoth: Partial<Forward> = {
+  route: createRoute({ path: '/**', access: 'public', passAuthorization: true }),
+  upstreamToken: { header: 'x-email', value: 'assertion', prove: null, renew: null },
+};
+
 test("a client's DPoP proof arrives only where its Authorization does", async () => {
   const lines = ['Authorization: DPoP token', 'DPoP: proof'];
-  for (const decided of [{}, signedIn(), byCaller(), { ...byCaller(), upstreamToken: bearer('t') }]) {
+  for (const decided of [
+    {},
+    signedIn(),
+    byCaller(),
+    { ...byCaller(), upstreamToken: bearer('t') },
+    passingBoth,
+  ]) {
     forward = decided;
     assert.deepEqual((await arrives(lines)).all('dpop'), []);
   }
