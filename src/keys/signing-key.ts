@@ -34,13 +34,12 @@ const expected =
 export function parseSigningKey(text: string): SigningKeyRead {
   const privateKey = toPrivateKey(text.trim());
   if (privateKey === null) return { ok: false, reason: `is no private key: ${expected}` };
-  const { kty, crv, x, y } = createPublicKey(privateKey).export({ format: 'jwk' });
-  if (kty !== 'EC' || crv !== 'P-256' || x === undefined || y === undefined) {
+  // Asked first: not every kind of key can be written as a JWK.
+  const { namedCurve } = privateKey.asymmetricKeyDetails ?? {};
+  if (privateKey.asymmetricKeyType !== 'ec' || namedCurve !== 'prime256v1') {
     return { ok: false, reason: `is a key of another kind: ${expected}` };
   }
-  // The members of RFC 7638 section 3.2, in their order.
-  const kid = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
-  return { ok: true, key: { kid, privateKey, publicJwk: { kty, crv, x, y, kid, use: 'sig', alg: 'ES256' } } };
+  return { ok: true, key: toSigningKey(privateKey) };
 }
 
 function toPrivateKey(text: string): KeyObject | null {
@@ -51,4 +50,12 @@ function toPrivateKey(text: string): KeyObject | null {
   } catch {
     return null;
   }
+}
+
+function toSigningKey(privateKey: KeyObject): SigningKey {
+  const { x = '', y = '' } = createPublicKey(privateKey).export({ format: 'jwk' });
+  const members = { crv: 'P-256', kty: 'EC', x, y } as const;
+  // The members of RFC 7638 section 3.2, in their order.
+  const kid = createHash('sha256').update(JSON.stringify(members)).digest('base64url');
+  return { kid, privateKey, publicJwk: { ...members, kid, use: 'sig', alg: 'ES256' } };
 }

@@ -47,7 +47,7 @@ export function createExchangedTokens(deps: ExchangedTokensDeps): ExchangedToken
         ? grants.onBehalfOf(token, rule.target)
         : grants.exchange(token, rule.target);
     const place = sealedPlace({ ...subject, provider: provider.name }, rule);
-    const fetch = (refused: string | null) => deps.exchange({ place, endsAt, refused, exchange });
+    const fetch = (replaced: string | null) => deps.exchange({ place, endsAt, replaced, exchange });
     return createKeptToken({ fetch, endsAt, prove: grants.prove }, deps);
   };
 

@@ -18,8 +18,8 @@ export interface KeptToken {
 }
 
 export interface TokenSource {
-  /** Obtains a token other than `refused`, an access token that an application did not take. */
-  readonly fetch: (refused: string | null) => Promise<OwnToken>;
+  /** Obtains a token other than `replaced`: the access token so far, which is about to end or was refused. */
+  readonly fetch: (replaced: string | null) => Promise<OwnToken>;
   /** Unix time in milliseconds; see `HoldOptions.endsAt`. */
   readonly endsAt: number;
   readonly prove: OwnGrants['prove'];
@@ -48,9 +48,9 @@ export function createKeptToken(source: TokenSource, { clock, random }: KeptToke
   let forcing: Promise<UpstreamToken | null> | null = null;
   const jitter = (): number => (random(1)[0] ?? 0) / 255;
 
-  const run = async (refused: string | null): Promise<HeldToken> => {
+  const run = async (): Promise<HeldToken> => {
     try {
-      const token = await source.fetch(refused);
+      const token = await source.fetch(current?.accessToken ?? null);
       const { prove, endsAt } = source;
       current = holdToken(token, { prove, endsAt, now: clock.now(), jitter: jitter(), renew });
       failure = null;
@@ -64,8 +64,8 @@ export function createKeptToken(source: TokenSource, { clock, random }: KeptToke
     }
   };
 
-  const fetch = (refused: string | null): Promise<HeldToken> => {
-    fetching ??= run(refused).finally(() => {
+  const fetch = (): Promise<HeldToken> => {
+    fetching ??= run().finally(() => {
       fetching = null;
     });
     return fetching;
@@ -85,7 +85,7 @@ export function createKeptToken(source: TokenSource, { clock, random }: KeptToke
     if (current?.accessToken === refused.accessToken) {
       if (clock.monotonic() < forceFrom) return null;
       forceFrom = clock.monotonic() + betweenForced;
-      await fetch(refused.accessToken).catch(() => null);
+      await fetch().catch(() => null);
     }
     return current === null || current.accessToken === refused.accessToken ? null : current.renewable;
   };
@@ -95,11 +95,11 @@ export function createKeptToken(source: TokenSource, { clock, random }: KeptToke
       const now = clock.now();
       if (current !== null && isGood(current, now)) {
         const isDue = now >= current.renewAt && fetching === null && clock.monotonic() >= renewFrom;
-        if (isDue) fetch(null).catch(() => {});
+        if (isDue) fetch().catch(() => {});
         return current;
       }
       if (failure !== null && fetching === null && clock.monotonic() < askFrom) throw failure.error;
-      return fetch(null);
+      return fetch();
     },
   };
 }

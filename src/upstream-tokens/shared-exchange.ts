@@ -23,8 +23,8 @@ export interface ExchangeRequest {
   readonly place: SealedPlace;
   /** Unix time in milliseconds: the end of the session and of the token that is exchanged. */
   readonly endsAt: number;
-  /** An access token that is not to be answered again; null: none. */
-  readonly refused: string | null;
+  /** An access token that is about to end or was refused, so that another one is wanted; null: none. */
+  readonly replaced: string | null;
   readonly exchange: () => Promise<OwnToken>;
 }
 
@@ -47,10 +47,10 @@ type Turn =
 export function createSharedExchange(deps: SharedExchangeDeps): SharedExchange {
   const { store, locks, keyRing, clock } = deps;
 
-  const find = async ({ place, refused }: ExchangeRequest): Promise<OwnToken | null> => {
+  const find = async ({ place, replaced }: ExchangeRequest): Promise<OwnToken | null> => {
     const stored = await store.get(place.key);
     const token = stored === null ? null : openToken(stored.value, keyRing, place);
-    if (token === null || token.accessToken === refused) return null;
+    if (token === null || token.accessToken === replaced) return null;
     return token.expiresAt - clock.now() < shortestLife ? null : token;
   };
 

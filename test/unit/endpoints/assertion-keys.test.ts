@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { test } from 'node:test';
+import { headerValue } from '../../../src/core/headers.ts';
+import { createAssertionKeysEndpoint } from '../../../src/endpoints/assertion-keys.ts';
+import { endpointsSchema } from '../../../src/endpoints/endpoints-config.ts';
+import { parseSigningKey } from '../../../src/keys/signing-key.ts';
+import { publicKeySet } from '../../../src/upstream-tokens/assertion-keys.ts';
+import { createHead } from '../../support/heads.ts';
+
+test('the key set is public: every origin may read it, caches may keep it, and no private member is in it', async () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const read = parseSigningKey(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+  assert.ok(read.ok);
+  const endpoint = createAssertionKeysEndpoint(publicKeySet([read.key]));
+  const answer = await endpoint(createHead(), async () => '');
+  assert.equal(answer.status, 200);
+  assert.equal(headerValue(answer.headers, 'content-type'), 'application/jwk-set+json');
+  assert.equal(headerValue(answer.headers, 'cache-control'), 'public, max-age=300');
+  assert.equal(headerValue(answer.headers, 'access-control-allow-origin'), '*');
+  assert.deepEqual(answer.setCookies, []);
+  assert.deepEqual(JSON.parse(answer.body), { keys: [read.key.publicJwk] });
+  assert.equal(answer.body.includes('"d"'), false);
+});
+
+test('its path is below the prefix unless it is a whole one', () => {
+  assert.equal(endpointsSchema.parse({}).paths.jwks, '/.auth/jwks.json');
+  assert.equal(endpointsSchema.parse({ paths: { jwks: '/keys' } }).paths.jwks, '/keys');
+});
