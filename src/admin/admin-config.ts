@@ -1,19 +1,21 @@
 /** Configuration of the listener for operators: health, readiness, metrics and sessions, never on the public listener. */
 import { z } from 'zod';
 import { address, certificates, secret } from '../core/scalars.ts';
+import { checkTlsIdentity, tlsIdentityFields } from '../core/tls-identity.ts';
 
 /** Printable ASCII without white space: what a bearer token may be made of in a header, and long enough not to be guessed. */
 const strongToken = /^[\x21-\x7e]{32,512}$/;
 
-const tlsSchema = z.strictObject({
-  certificate: certificates().describe('Certificate of this listener in PEM, with the chain behind it.'),
-  key: secret().describe('Its private key in PEM, without a passphrase.'),
-  clientCa: certificates()
-    .optional()
-    .describe(
-      'Certificates of the authorities that sign client certificates. Clients are asked for one and may come without; see `admin.sessions.clientCertificates`.',
-    ),
-});
+const tlsSchema = z
+  .strictObject({
+    ...tlsIdentityFields,
+    clientCa: certificates()
+      .optional()
+      .describe(
+        'Certificates of the authorities that sign client certificates. Clients are asked for one and may come without; see `admin.sessions.clientCertificates`.',
+      ),
+  })
+  .superRefine(checkTlsIdentity);
 
 const sessionsSchema = z
   .strictObject({

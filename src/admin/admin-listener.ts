@@ -2,6 +2,7 @@
 import { constants } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer, type ServerOptions } from 'node:https';
+import { toSecureContextOptions } from '../core/tls-identity.ts';
 import type { AdminConfig } from './admin-config.ts';
 
 /** Milliseconds for a request to arrive and for an answer to be taken. */
@@ -28,11 +29,11 @@ export function createAdminListener(tls: AdminConfig['tls'], onRequest: RequestL
   return server;
 }
 
-function createTls({ certificate, key, clientCa }: NonNullable<AdminConfig['tls']>): Server {
+function createTls(tls: NonNullable<AdminConfig['tls']>): Server {
+  const { clientCa } = tls;
   const options: ServerOptions = {
     ...limits,
-    cert: certificate,
-    key: key.reveal(),
+    ...toSecureContextOptions(tls),
     minVersion: 'TLSv1.2',
     handshakeTimeout: patience,
     // No connection takes over what an earlier one has shown: every one is asked for its certificate (RFC 8446 section 2.2).

@@ -40,7 +40,9 @@ type Field = keyof TlsIdentity;
 
 /** For `superRefine`: what is missing, and what OpenSSL would not load at the start. */
 export function checkTlsIdentity(identity: TlsIdentity, context: z.RefinementCtx): void {
-  const problem = findFormProblem(identity) ?? findLoadProblem(identity);
+  // What is wrong already would be said a second time in other words.
+  const isBroken = context.issues.length > 0;
+  const problem = findFormProblem(identity) ?? (isBroken ? null : findLoadProblem(identity));
   if (problem === null) return;
   const [field, message] = problem;
   context.addIssue({ code: 'custom', path: field === null ? [] : [field], message });
