@@ -21,6 +21,8 @@ export interface Command {
   readonly options: ParseArgsOptionsConfig;
   /** What may stand beside the options, as the usage line has it: `<id>…`. Absent: nothing. */
   readonly operands?: string;
+  /** The whole usage line after the command, where operands alone would mislead. */
+  readonly usage?: string;
   /** Answers the exit code. */
   run(options: Options, terminal: Terminal, operands: readonly string[]): Promise<number>;
 }

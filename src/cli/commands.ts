@@ -18,6 +18,14 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Print the JSON schema of the configuration',
     load: async () => (await import('./schema.ts')).schemaCommand,
   },
+  convert: {
+    summary: 'Turn the configuration of another proxy into one of the gate',
+    load: async () => (await import('./convert.ts')).convertCommands,
+  },
+  'api-keys': {
+    summary: 'Make API keys for machines that cannot do OAuth',
+    load: async () => (await import('./api-keys.ts')).apiKeysCommands,
+  },
   keys: {
     summary: 'Make, list and rotate the keys that seal sessions',
     load: async () => (await import('./keys.ts')).keysCommands,

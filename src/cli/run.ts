@@ -53,8 +53,8 @@ async function runCommand(
   const { options, operands } = given;
   if (options.version === true) return printVersion(terminal);
   if (options.help === true) {
-    const usage = command.operands === undefined ? line : `${line} ${command.operands}`;
-    terminal.out(`Usage: ${usage} [options]\n\n${command.summary}.\n\n${command.help}\n`);
+    const { operands: named, usage = named === undefined ? '[options]' : `${named} [options]` } = command;
+    terminal.out(`Usage: ${line} ${usage}\n\n${command.summary}.\n\n${command.help}\n`);
     return exitCodes.ok;
   }
   return command.run(options, terminal, operands);

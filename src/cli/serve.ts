@@ -2,7 +2,8 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config/schema.ts';
 import { type Command, exitCodes, type Terminal } from './command.ts';
-import { configHelp, configOption, describeInvalid, findConfig, noConfig } from './find-config.ts';
+import { describeInvalid, noConfig } from './find-config.ts';
+import { findSource, sourceCommand } from './find-source.ts';
 import { guardProcess } from './guard-process.ts';
 import { describeStartFailure } from './start-failure.ts';
 import { type Loaded, supervise } from './supervise.ts';
@@ -10,25 +11,25 @@ import { tuneHeap } from './tune-heap.ts';
 import { readVersion } from './version.ts';
 
 export const serveCommand: Command = {
-  options: configOption,
-  help: `${configHelp}
+  ...sourceCommand,
+  help: `${sourceCommand.help}
 
 SIGTERM and SIGINT drain: no new connections, what runs is finished, exit code 0. A second signal ends at once.
 Exit code 1: the configuration is not valid, or the gate could not start. 2: wrong usage.`,
 
-  async run(options, terminal) {
-    const found = findConfig(options, terminal);
-    if (found === null) {
-      terminal.err(`sallyport serve: ${noConfig}`);
+  async run(options, terminal, operands) {
+    const found = findSource({ options, operands, terminal });
+    if (found === null || typeof found === 'string') {
+      terminal.err(`sallyport serve: ${found ?? noConfig}`);
       return exitCodes.usage;
     }
-    const { label, file, result } = found;
+    const { label, source, result } = found;
     if (!result.ok) {
       terminal.err(describeInvalid(label, result.problems));
       return exitCodes.problem;
     }
     const workers = countWorkers(result.config);
-    return workers === 1 ? serve(result, terminal) : supervise({ ...result, file, workers }, terminal);
+    return workers === 1 ? serve(result, terminal) : supervise({ ...result, source, workers }, terminal);
   },
 };
 

@@ -1,12 +1,12 @@
 /** The gate in several processes: starts the workers from the entry that stands beside this file. */
 import { type ChildProcess, fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LoadResult } from '../config/load.ts';
 import { createSupervisor } from '../workers/supervisor.ts';
 import { WorkerFailure } from '../workers/worker-pool.ts';
 import { exitCodes, type Terminal } from './command.ts';
+import type { TextSource } from './find-source.ts';
 import { guardProcess } from './guard-process.ts';
 import { describeStartFailure } from './start-failure.ts';
 import { readVersion } from './version.ts';
@@ -14,8 +14,8 @@ import { readVersion } from './version.ts';
 export type Loaded = Extract<LoadResult, { ok: true }>;
 
 export interface Several extends Loaded {
-  /** The file that the configuration was read from, or null. */
-  readonly file: string | null;
+  /** What the configuration was read from; null: the environment alone. */
+  readonly source: TextSource | null;
   readonly workers: number;
 }
 
@@ -26,7 +26,7 @@ export async function supervise(several: Several, terminal: Terminal): Promise<n
     workers: several.workers,
     version: readVersion(),
     warnings: several.warnings,
-    file: several.file === null ? null : { path: several.file, text: readFileSync(several.file, 'utf8') },
+    file: several.source,
     fork: forkWorker,
   });
   // At a second signal, or whatever else ends this process without a drain that it could wait for.

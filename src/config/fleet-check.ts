@@ -7,7 +7,12 @@ type Data = Readonly<Record<string, unknown>>;
 /** Null when it is all right. */
 type Rule = (
   session: Data,
-  surroundings: { readonly isFleet: boolean; readonly hasWorkers: boolean },
+  surroundings: {
+    readonly isFleet: boolean;
+    readonly hasWorkers: boolean;
+    /** Whether anything is remembered that the other processes have to know: sessions, or proofs that were used. */
+    readonly isShared: boolean;
+  },
 ) => string | null;
 
 const shareable = 'write `{ redis: { url: … } }`, or `cookie`';
@@ -24,8 +29,8 @@ const rules: readonly (readonly [member: string, rule: Rule])[] = [
   ],
   [
     'store',
-    ({ store }, { isFleet, hasWorkers }) =>
-      hasWorkers && !isFleet && store === 'memory'
+    ({ store }, { isFleet, hasWorkers, isShared }) =>
+      hasWorkers && !isFleet && isShared && store === 'memory'
         ? 'is `memory`, which the other workers do not see: write `sqlite`, or `workers: 1`'
         : null,
   ],
@@ -72,8 +77,27 @@ export function checkFleet(data: Data): readonly Finding[] {
   const { workers } = data;
   const isFleet = data.fleet === true;
   const hasWorkers = workers === 'auto' || (typeof workers === 'number' && workers > 1);
+  const isShared = takesSessions(data) || demandsProofs(data);
   return rules.flatMap(([member, rule]) => {
-    const reason = rule(session, { isFleet, hasWorkers });
+    const reason = rule(session, { isFleet, hasWorkers, isShared });
     return reason === null ? [] : [{ path: ['session', member], reason, suggestion: null }];
   });
+}
+
+/** What is not written as it should be counts as if it took sessions. */
+function takesSessions({ routes }: Data): boolean {
+  if (!Array.isArray(routes)) return true;
+  return routes.some((route: unknown) => {
+    if (!isMapping(route)) return true;
+    if (Array.isArray(route.authenticate)) return route.authenticate.includes('session');
+    return route.access !== 'public';
+  });
+}
+
+/** A DPoP proof counts once (RFC 9449 section 11.1), whichever process it comes to. */
+function demandsProofs({ apis }: Data): boolean {
+  return (
+    isMapping(apis) &&
+    Object.values(apis).some((api) => isMapping(api) && isMapping(api.dpop) && api.dpop.required === true)
+  );
 }

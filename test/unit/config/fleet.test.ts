@@ -54,6 +54,14 @@ for (const [title, fields] of [
   ['a fleet with sessions in cookies', { fleet: true, session: { store: 'cookie', denyList: redis, keys } }],
   ['workers on a file', { workers: 4 }],
   ['one worker in memory', { workers: 1, session: { store: 'memory' } }],
+  [
+    'workers in memory where nobody signs in',
+    {
+      workers: 4,
+      session: { store: 'memory' },
+      routes: [{ path: '/**', cluster: 'api', access: 'public' }],
+    },
+  ],
 ] as const) {
   test(`${title} is accepted`, () => {
     assert.deepEqual(complaints({ ...validConfig(), ...fields }), []);
