@@ -45,11 +45,24 @@ export interface EvilBehaviour {
   userinfo?: Json | EvilAnswer;
   par?: Json | EvilAnswer;
   revocation?: EvilAnswer;
+  /** Over the answer about an active token of alice. */
+  introspection?: Json | EvilAnswer;
+  /** Over the metadata at the path of RFC 8414; none (404) when absent. */
+  oauthMetadata?: Json | EvilAnswer;
   /** Has the last word on every answer; `usual` is what it would be without. */
   answer?: (request: EvilRequest, usual: EvilAnswer) => EvilAnswer;
 }
 
-export type EvilEndpoint = 'metadata' | 'jwks' | 'token' | 'userinfo' | 'par' | 'revocation' | 'other';
+export type EvilEndpoint =
+  | 'metadata'
+  | 'oauthMetadata'
+  | 'jwks'
+  | 'token'
+  | 'userinfo'
+  | 'par'
+  | 'revocation'
+  | 'introspection'
+  | 'other';
 
 export interface EvilRequest {
   readonly endpoint: EvilEndpoint;
@@ -160,15 +173,50 @@ export function makeLogoutToken(issuer: string, behaviour: EvilBehaviour = {}): 
   });
 }
 
+/** An access token of this provider (RFC 9068), correct in everything that is not overridden. */
+export function makeAccessToken(issuer: string, behaviour: EvilBehaviour = {}): string {
+  const claims = {
+    nonce: undefined,
+    aud: 'https://api.test',
+    client_id: 'machine',
+    jti: randomUUID(),
+    scope: 'read',
+  };
+  return makeIdToken(issuer, '', {
+    ...behaviour,
+    header: { typ: 'at+jwt', ...behaviour.header },
+    claims: { ...claims, ...behaviour.claims },
+  });
+}
+
+/** The answer about a token as the provider signs it (RFC 9701), correct in everything that is not overridden. */
+export function signedIntrospection(issuer: string, behaviour: EvilBehaviour = {}): EvilAnswer {
+  const body = makeIdToken(issuer, '', {
+    ...behaviour,
+    header: { typ: 'token-introspection+jwt', ...behaviour.header },
+    claims: {
+      nonce: undefined,
+      sub: undefined,
+      exp: undefined,
+      token_introspection: { active: true, iss: issuer, sub: 'alice', aud: 'https://api.test' },
+      ...behaviour.claims,
+    },
+  });
+  return { raw: true, headers: { 'content-type': 'application/token-introspection+jwt' }, body };
+}
+
 function isRaw(answer: unknown): answer is EvilAnswer {
   return typeof answer === 'object' && answer !== null && 'raw' in answer;
 }
 
 function endpointOf(path: string): EvilEndpoint {
   if (path === '/.well-known/openid-configuration') return 'metadata';
+  if (path.startsWith('/.well-known/oauth-authorization-server')) return 'oauthMetadata';
   const name = path.slice(1);
   return (
-    (['jwks', 'token', 'userinfo', 'par', 'revocation'] as const).find((known) => known === name) ?? 'other'
+    (['jwks', 'token', 'userinfo', 'par', 'revocation', 'introspection'] as const).find(
+      (known) => known === name,
+    ) ?? 'other'
   );
 }
 
@@ -195,7 +243,17 @@ function certificateOf(socket: unknown): string | null {
 }
 
 export async function startEvilProvider({ tls }: EvilProviderOptions = {}): Promise<EvilProvider> {
-  const none = { metadata: 0, jwks: 0, token: 0, userinfo: 0, par: 0, revocation: 0, other: 0 };
+  const none = {
+    oauthMetadata: 0,
+    introspection: 0,
+    metadata: 0,
+    jwks: 0,
+    token: 0,
+    userinfo: 0,
+    par: 0,
+    revocation: 0,
+    other: 0,
+  };
   let open = 0;
   const serve = async (request: IncomingMessage, response: ServerResponse) => {
     open += 1;
@@ -233,6 +291,7 @@ export async function startEvilProvider({ tls }: EvilProviderOptions = {}): Prom
     jwks_uri: `${issuer}/jwks`,
     userinfo_endpoint: `${issuer}/userinfo`,
     revocation_endpoint: `${issuer}/revocation`,
+    introspection_endpoint: `${issuer}/introspection`,
     authorization_response_iss_parameter_supported: true,
     id_token_signing_alg_values_supported: [
       'RS256',
@@ -252,6 +311,15 @@ export async function startEvilProvider({ tls }: EvilProviderOptions = {}): Prom
     refresh_token: evilSecrets.refreshToken,
     id_token: makeIdToken(issuer, evil.nonce, evil.behaviour),
   });
+  const activeToken = () => ({
+    active: true,
+    iss: issuer,
+    sub: 'alice',
+    aud: 'https://api.test',
+    client_id: 'machine',
+    scope: 'read',
+    exp: Math.floor(Date.now() / 1000) + 300,
+  });
   const over = (base: () => Json, change: Json | EvilAnswer | undefined) =>
     isRaw(change) ? change : json(merged(base(), change));
   const answers: Record<EvilEndpoint, () => EvilAnswer> = {
@@ -270,6 +338,11 @@ export async function startEvilProvider({ tls }: EvilProviderOptions = {}): Prom
         : { raw: true, status: 201, body: merged({ request_uri: 'urn:x:1', expires_in: 60 }, par) };
     },
     revocation: () => evil.behaviour.revocation ?? { raw: true },
+    introspection: () => over(activeToken, evil.behaviour.introspection),
+    oauthMetadata: () => {
+      const { oauthMetadata } = evil.behaviour;
+      return oauthMetadata === undefined ? { raw: true, status: 404 } : over(metadata, oauthMetadata);
+    },
     other: () => ({ raw: true, status: 404 }),
   };
 
