@@ -43,7 +43,13 @@ const corsOrigin = z
 
 const resource = z.string().refine((text) => {
   const url = URL.parse(text);
-  return url !== null && /^https?:\/\//.test(text) && !/[?#\\\s]/.test(text) && url.username === '';
+  return (
+    url !== null &&
+    /^https?:\/\//.test(text) &&
+    /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(text) &&
+    !/[?#]/.test(text) &&
+    url.username === ''
+  );
 }, 'is not a URL without query and fragment, as https://api.example.com/orders');
 
 const introspectionSchema = z.strictObject({
