@@ -5,7 +5,12 @@ import type { AddressInfo } from 'node:net';
 import type { GateOptions } from '../../src/index.ts';
 import { freePort } from './free-port.ts';
 import { type GateAlone, startGateAlone } from './gate-alone.ts';
-import { type RealProvider, type RealProviderOptions, startRealProvider } from './real-provider.ts';
+import {
+  type RealClient,
+  type RealProvider,
+  type RealProviderOptions,
+  startRealProvider,
+} from './real-provider.ts';
 import { signInAt } from './sign-in-at.ts';
 import { createUserAgent, type UserAgent } from './user-agent.ts';
 
@@ -100,12 +105,22 @@ export interface ExampleProviderOptions extends Partial<RealProviderOptions> {
   readonly asks?: boolean;
   /** Posts a logout token to the gate when somebody signs out at the provider. */
   readonly backchannel?: boolean;
+  /** Clients besides the gate. */
+  readonly machines?: readonly RealClient[];
+  /** Over the metadata of the gate's own client. */
+  readonly clientMetadata?: Readonly<Record<string, unknown>>;
 }
 
 /** A provider that knows the gate at `url` by the configuration of the example. */
 export function startExampleProvider(
   url: string,
-  { asks = false, backchannel = false, ...options }: ExampleProviderOptions = {},
+  {
+    asks = false,
+    backchannel = false,
+    machines = [],
+    clientMetadata = {},
+    ...options
+  }: ExampleProviderOptions = {},
 ): Promise<RealProvider> {
   return startRealProvider({
     clients: [
@@ -114,8 +129,10 @@ export function startExampleProvider(
         clientSecret,
         redirectUris: [`${url}/.auth/callback`],
         postLogoutRedirectUris: [`${url}/.auth/signed-out`],
+        metadata: clientMetadata,
         ...(backchannel ? { backchannelLogoutUri: `${url}/.auth/backchannel-logout` } : {}),
       },
+      ...machines,
     ],
     ...(asks ? {} : { autoLogin: 'alice' }),
     ...options,

@@ -12,8 +12,14 @@ declare module 'oidc-provider' {
 
   export interface Grant {
     addOIDCScope(scope: string): void;
+    addResourceScope(resource: string, scope: string): void;
     save(): Promise<string>;
   }
+
+  export const errors: {
+    readonly InvalidTarget: new () => Error;
+    readonly InvalidGrant: new (detail?: string) => Error;
+  };
 
   export class Provider {
     constructor(issuer: string, configuration: Readonly<Record<string, unknown>>);
@@ -21,6 +27,24 @@ declare module 'oidc-provider' {
       new (options: { accountId: string; clientId: string }): Grant;
       find(id: string): Promise<Grant | undefined>;
     };
+    readonly AccessToken: new (
+      properties: Readonly<Record<string, unknown>>,
+    ) => {
+      resourceServer: unknown;
+      readonly expiration: number;
+      save(): Promise<string>;
+    };
+    readonly ResourceServer: new (
+      resource: string,
+      info: Readonly<Record<string, unknown>>,
+    ) => unknown;
+    registerGrantType(
+      name: string,
+      // biome-ignore lint/suspicious/noExplicitAny: the library's context has no types
+      handler: (context: any) => Promise<void>,
+      parameters: readonly string[],
+      mayRepeat?: readonly string[],
+    ): void;
     callback(): (request: IncomingMessage, response: ServerResponse) => void;
     interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<Interaction>;
     interactionFinished(

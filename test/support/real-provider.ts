@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair } from 'jose';
 import type { Provider } from 'oidc-provider';
+import { apiFeatures, offerExchange, publicKeys, type RealApiOptions } from './real-provider-apis.ts';
 import { loginPage, logoutPage } from './real-provider-pages.ts';
 
 export interface RealClient {
@@ -42,6 +43,7 @@ export type RealEndpoint =
   | 'userinfo'
   | 'revocation'
   | 'endSession'
+  | 'introspection'
   | 'other';
 
 export interface RealProviderOptions {
@@ -57,6 +59,8 @@ export interface RealProviderOptions {
   readonly pushedAuthorizationRequests?: boolean;
   /** The FAPI 2.0 profile with signed requests and answers, and a nonce in every DPoP proof. */
   readonly fapi?: boolean;
+  /** Access tokens for resources, and everything else that APIs ask of a provider. */
+  readonly apis?: RealApiOptions;
   /** Also takes at its pages what is posted; its cookies are then `SameSite=None`, which browsers refuse over http. */
   readonly acceptPosts?: boolean;
   /** Claims besides `sub` of a person; made up from the name when absent. */
@@ -97,7 +101,7 @@ function madeUpClaims(login: string): Readonly<Record<string, unknown>> {
   };
 }
 
-function clientMetadata(client: RealClient): Record<string, unknown> {
+function clientMetadata(client: RealClient, scope: string): Record<string, unknown> {
   return {
     client_id: client.clientId,
     ...(client.clientSecret === undefined ? {} : { client_secret: client.clientSecret }),
@@ -120,7 +124,7 @@ function clientMetadata(client: RealClient): Record<string, unknown> {
         }),
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
-    scope: scopes,
+    scope,
     ...client.metadata,
   };
 }
@@ -149,16 +153,27 @@ interface Context {
   body: string;
 }
 
-async function grantEverything(provider: Provider, accountId: string, clientId: string) {
+/** Who grants what to whom: everything that there is. */
+interface Granting {
+  readonly provider: Provider;
+  readonly apis: RealApiOptions | undefined;
+}
+
+async function grantEverything({ provider, apis }: Granting, accountId: string, clientId: string) {
   const grant = new provider.Grant({ accountId, clientId });
   grant.addOIDCScope(scopes);
+  for (const [resource, { scope }] of Object.entries(apis?.resources ?? {}))
+    grant.addResourceScope(resource, scope);
   return { grant, id: await grant.save() };
 }
 
-async function loadExistingGrant({ oidc }: Context) {
-  const id = oidc.result?.consent?.grantId ?? oidc.session.grantIdFor(oidc.client.clientId);
-  if (id !== undefined) return oidc.provider.Grant.find(id);
-  return (await grantEverything(oidc.provider, oidc.session.accountId, oidc.client.clientId)).grant;
+function createLoadExistingGrant(apis: RealApiOptions | undefined) {
+  return async ({ oidc }: Context) => {
+    const { provider, session, client } = oidc;
+    const id = oidc.result?.consent?.grantId ?? session.grantIdFor(client.clientId);
+    if (id !== undefined) return provider.Grant.find(id);
+    return (await grantEverything({ provider, apis }, session.accountId, client.clientId)).grant;
+  };
 }
 
 /** Without the provider's own dispatcher, which refuses loopback addresses. */
@@ -178,11 +193,20 @@ function fapiFeatures() {
   };
 }
 
-async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
+function allScopes({ apis }: RealProviderOptions): string[] {
+  const ofResources = Object.values(apis?.resources ?? {}).flatMap(({ scope }) => scope.split(' '));
+  return [...new Set([...scopes.split(' '), ...ofResources])];
+}
+
+async function configuration(
+  options: RealProviderOptions,
+  ttl: RealLifetimes,
+  keys: readonly Record<string, unknown>[],
+) {
   const claims = options.claims ?? madeUpClaims;
   return {
-    clients: options.clients.map(clientMetadata),
-    jwks: { keys: await signingKeys() },
+    clients: options.clients.map((client) => clientMetadata(client, allScopes(options).join(' '))),
+    jwks: { keys },
     cookies: {
       keys: ['only for tests and the demo'],
       ...(options.acceptPosts === true ? { long: { sameSite: 'none' } } : {}),
@@ -190,7 +214,7 @@ async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
     enabledJWA: { idTokenEncryptionAlgValues: ['RSA-OAEP-256'] },
     enableHttpPostMethods: options.acceptPosts ?? false,
     fetch: postToLoopback,
-    scopes: scopes.split(' '),
+    scopes: allScopes(options),
     claims: {
       openid: ['sub'],
       profile: ['name', 'preferred_username'],
@@ -202,7 +226,8 @@ async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
     pkce: { required: () => true },
     rotateRefreshToken: true,
     issueRefreshToken: async () => true,
-    loadExistingGrant,
+    loadExistingGrant: createLoadExistingGrant(options.apis),
+    clientBasedCORS: () => true,
     findAccount: (_context: unknown, sub: string) => ({
       accountId: sub,
       claims: () => ({ ...claims(sub), sub }),
@@ -213,9 +238,11 @@ async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
     features: {
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: true },
+      clientCredentials: { enabled: true },
       encryption: { enabled: true },
       revocation: { enabled: true, allowedPolicy: async () => true },
       pushedAuthorizationRequests: { enabled: options.pushedAuthorizationRequests ?? true },
+      ...(options.apis === undefined ? {} : apiFeatures(options.apis, () => ttl.accessToken)),
       ...(options.fapi === true ? fapiFeatures() : {}),
       rpInitiatedLogout: {
         enabled: true,
@@ -232,6 +259,7 @@ async function configuration(options: RealProviderOptions, ttl: RealLifetimes) {
     },
     ttl: {
       AccessToken: () => ttl.accessToken,
+      ClientCredentials: () => ttl.accessToken,
       IdToken: () => ttl.idToken,
       RefreshToken: () => ttl.refreshToken,
       Session: () => ttl.session,
@@ -261,7 +289,11 @@ async function interact(
   const details = await provider.interactionDetails(request, response);
   if (details.prompt.name === 'consent') {
     const accountId = details.session?.accountId ?? '';
-    const { id } = await grantEverything(provider, accountId, String(details.params.client_id));
+    const { id } = await grantEverything(
+      { provider, apis: options.apis },
+      accountId,
+      String(details.params.client_id),
+    );
     return provider.interactionFinished(
       request,
       response,
@@ -290,6 +322,7 @@ function endpointOf(path: string): RealEndpoint {
   if (path === '/token') return 'token';
   if (path === '/me') return 'userinfo';
   if (path === '/token/revocation') return 'revocation';
+  if (path === '/token/introspection') return 'introspection';
   return path === '/session/end' ? 'endSession' : 'other';
 }
 
@@ -318,14 +351,20 @@ export async function startRealProvider(options: RealProviderOptions): Promise<R
     userinfo: 0,
     revocation: 0,
     endSession: 0,
+    introspection: 0,
     other: 0,
   };
   let handle: (request: IncomingMessage, response: ServerResponse) => void = () => {};
   const server = createServer((request, response) => handle(request, response));
   await listen(server, options.port ?? 0, host);
   const issuer = `http://${host}:${(server.address() as AddressInfo).port}`;
-  const settings = await configuration(options, ttl);
+  const keys = await signingKeys();
+  const settings = await configuration(options, ttl, keys);
   const provider = await quietly(async () => new (await import('oidc-provider')).Provider(issuer, settings));
+  if (options.apis !== undefined) {
+    const lifetime = () => ttl.accessToken;
+    offerExchange(provider, options.apis, { keys: publicKeys(keys), issuer, lifetime });
+  }
   const callback = provider.callback();
   handle = (request, response) => {
     const path = new URL(request.url ?? '/', issuer).pathname;
