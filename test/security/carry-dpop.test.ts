@@ -37,12 +37,14 @@ function proofs(echo: Echo): readonly ProvenRequest[] {
 
 async function start(
   t: TestContext,
-  { answer, token = bound(), targets }: { answer: EchoAnswer; token?: UpstreamToken; targets?: string[] },
+  options: { answer: EchoAnswer; token?: UpstreamToken; cluster?: Readonly<Record<string, unknown>> },
 ): Promise<{ echo: Echo; door: CarrierDoor }> {
+  const { answer, token = bound(), cluster = {} } = options;
   const echo = await createEcho(answer);
   t.after(() => echo.close());
   const door = await createCarrierDoor({
-    targets: targets ?? [`${echo.url}/base`],
+    targets: [`${echo.url}/base`],
+    cluster,
     forward: () => signedIn(token),
   });
   t.after(() => door.close());
@@ -181,10 +183,17 @@ test('without a proof there is no request', async (t) => {
       throw new Error('the key is gone');
     },
   };
-  const { echo, door } = await start(t, { token, answer: () => ok() });
-  const { responses } = await rawSend(door.port, get(), one);
-  assert.equal(responses[0]?.status, 502);
-  assert.equal(responses[0]?.body, 'ERR_UPSTREAM_TOKEN');
+  const { echo, door } = await start(t, {
+    token,
+    answer: () => ok(),
+    cluster: { connections: 1, queue: 0 },
+  });
+  // Each of them gives back its place.
+  for (let i = 0; i < 3; i += 1) {
+    const { responses } = await rawSend(door.port, get(), one);
+    assert.equal(responses[0]?.status, 502);
+    assert.equal(responses[0]?.body, 'ERR_UPSTREAM_TOKEN');
+  }
   const handshake = 'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n';
   assert.match((await rawSend(door.port, handshake)).text, /^HTTP\/1\.1 502 /);
   assert.equal(echo.accepted(), 0);

@@ -163,6 +163,24 @@ test('while the token is renewed, nothing more of the answer is read', async (t)
   assert.ok(((first as Socket | null)?.bytesWritten ?? 0) < mostBytes);
 });
 
+test('HP-096: the second request is sent on a new connection when the kept one was just closed', async (t) => {
+  const renewal = renewing(async () => bearer('new'));
+  let closed = false;
+  const { echo, door } = await start(t, {
+    renewal,
+    answer(request, socket) {
+      if (request.all('authorization')[0] !== 'Bearer new') return denied();
+      if (closed) return ok;
+      closed = true;
+      socket.destroy();
+      return undefined;
+    },
+  });
+  assert.equal((await rawSend(door.port, get(), one)).responses[0]?.status, 200);
+  assert.equal(echo.requests.length, 3);
+  assert.equal(echo.accepted(), 2);
+});
+
 test('a second 401 is the answer: nothing is renewed or sent a third time', async (t) => {
   const renewal = renewing(async () => ({ ...bearer('new'), renew: () => bearer('newer') }));
   const { echo, door } = await start(t, { answer: () => denied('second'), renewal });
