@@ -4,7 +4,7 @@ import type { UpstreamTokenRule } from '../core/route.ts';
 import type { Provider } from '../oidc/provider.ts';
 import type { HeldToken } from './held-token.ts';
 import { createKeptToken, type KeptToken, type KeptTokenDeps } from './kept-token.ts';
-import { createTargetIds } from './target-ids.ts';
+import type { KnownTargets } from './known-targets.ts';
 
 export type ClientRule = Extract<UpstreamTokenRule, { kind: 'client' }>;
 
@@ -13,8 +13,7 @@ export interface ClientTokens {
   obtain(provider: Provider, rule: ClientRule): MaybePromise<HeldToken>;
 }
 
-export function createClientTokens(deps: KeptTokenDeps): ClientTokens {
-  const idOf = createTargetIds();
+export function createClientTokens(targets: KnownTargets, deps: KeptTokenDeps): ClientTokens {
   const kept = new Map<Provider, Map<string, KeptToken>>();
 
   const keep = ({ grants }: Provider, { target }: ClientRule): KeptToken =>
@@ -27,14 +26,23 @@ export function createClientTokens(deps: KeptTokenDeps): ClientTokens {
       deps,
     );
 
+  const keptOf = (provider: Provider): Map<string, KeptToken> => {
+    const found = kept.get(provider);
+    if (found !== undefined) return found;
+    const made = new Map<string, KeptToken>();
+    kept.set(provider, made);
+    return made;
+  };
+
   return {
     obtain(provider, rule) {
-      const id = idOf(rule);
-      const ofProvider = kept.get(provider) ?? new Map<string, KeptToken>();
-      kept.set(provider, ofProvider);
-      const found = ofProvider.get(id) ?? keep(provider, rule);
-      ofProvider.set(id, found);
-      return found.obtain();
+      const { id } = targets(rule);
+      const ofProvider = keptOf(provider);
+      const found = ofProvider.get(id);
+      if (found !== undefined) return found.obtain();
+      const made = keep(provider, rule);
+      ofProvider.set(id, made);
+      return made.obtain();
     },
   };
 }

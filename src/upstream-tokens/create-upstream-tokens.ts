@@ -5,7 +5,7 @@ import { SallyportError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { RequestHead } from '../core/request-head.ts';
-import type { Route, TokenTarget } from '../core/route.ts';
+import type { Route } from '../core/route.ts';
 import type { Session } from '../core/session.ts';
 import type { UpstreamToken } from '../core/upstream-token.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
@@ -14,9 +14,11 @@ import type { Sessions } from '../sessions/sessions.ts';
 import { createLocks } from '../stores/locks.ts';
 import type { Store } from '../stores/store.ts';
 import type { AssertionRule, Assertions } from './assertion.ts';
-import { audiencesOfTarget, isMeantFor } from './audiences.ts';
-import { createClientTokens } from './client-tokens.ts';
+import { isMeantFor } from './audiences.ts';
+import { type ClientRule, createClientTokens } from './client-tokens.ts';
 import { createExchangedTokens } from './exchanged-tokens.ts';
+import { createKnownTargets, type TargetedRule } from './known-targets.ts';
+import type { ExchangeRule } from './sealed-token.ts';
 import { createSessionTokens } from './session-tokens.ts';
 import { createSharedExchange } from './shared-exchange.ts';
 import type { SentToken } from './token-value.ts';
@@ -46,10 +48,12 @@ interface By {
 export function createUpstreamTokens(deps: UpstreamTokensDeps): UpstreamTokens {
   const { providers, assertions, audiencesOf, emit } = deps;
   const locks = createLocks(deps);
+  const targets = createKnownTargets();
   const sessionTokens = createSessionTokens(deps);
-  const clientTokens = createClientTokens(deps);
+  const clientTokens = createClientTokens(targets, deps);
   const exchangedTokens = createExchangedTokens({
     ...deps,
+    targets,
     exchange: createSharedExchange({ ...deps, locks }),
   });
 
@@ -70,21 +74,18 @@ export function createUpstreamTokens(deps: UpstreamTokensDeps): UpstreamTokens {
   };
 
   /** A token whose target says for whom it is was not even asked for if it could not be sent. */
-  const sendGranted = (
-    head: RequestHead,
-    route: Route,
-    granted: { readonly target: TokenTarget; readonly token: MaybePromise<SentToken> },
-  ): MaybePromise<UpstreamToken | null> => {
-    const { target, token } = granted;
-    if (token instanceof Promise) {
-      return token.then((held) => sendGranted(head, route, { target, token: held }) as UpstreamToken | null);
-    }
-    return audiencesOfTarget(target).length > 0 ? pick(route, token) : send(head, route, token);
+  const sendGranted = (head: RequestHead, route: Route, token: SentToken): UpstreamToken | null => {
+    const { audiences } = targets(route.upstreamToken as TargetedRule);
+    return audiences.length > 0 ? pick(route, token) : send(head, route, token);
   };
 
-  /** For whom the rule of the route says that its token is, does not fit the application. */
-  const isMisdirected = (route: Route, audiences: readonly string[]): boolean =>
-    audiences.length > 0 && !isMeantFor(audiencesOf(route.cluster), audiences);
+  const grant = (
+    rule: ClientRule | ExchangeRule,
+    who: Session | ApiCaller | null,
+  ): MaybePromise<SentToken> | null => {
+    if (rule.kind === 'client') return clientTokens.obtain(providerFor(who, providers), rule);
+    return who === null ? null : exchangedTokens.obtain(rule, who);
+  };
 
   const sendCallers = (head: RequestHead, route: Route, caller: ApiCaller): UpstreamToken | null => {
     if (caller.token === null) return null;
@@ -119,15 +120,14 @@ export function createUpstreamTokens(deps: UpstreamTokensDeps): UpstreamTokens {
       if (typeof rule === 'string') return sendNamed(head, route, by);
       const who = by.session ?? by.caller;
       if (rule.kind === 'assertion') return who === null ? null : sign(head, route, who);
-      const { target } = rule;
-      if (isMisdirected(route, audiencesOfTarget(target))) return withhold(head, route);
-      if (rule.kind === 'client') {
-        const token = clientTokens.obtain(providerFor(who, providers), rule);
-        return sendGranted(head, route, { target, token });
-      }
-      return who === null
-        ? null
-        : sendGranted(head, route, { target, token: exchangedTokens.obtain(rule, who) });
+      const { audiences } = targets(rule);
+      const isMisdirected = audiences.length > 0 && !isMeantFor(audiencesOf(route.cluster), audiences);
+      if (isMisdirected) return withhold(head, route);
+      const token = grant(rule, who);
+      if (token === null) return null;
+      return token instanceof Promise
+        ? token.then((held) => sendGranted(head, route, held))
+        : sendGranted(head, route, token);
     },
     async close() {
       locks.close();

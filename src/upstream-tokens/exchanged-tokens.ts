@@ -9,9 +9,9 @@ import type { Session } from '../core/session.ts';
 import type { Provider, Providers } from '../oidc/provider.ts';
 import type { HeldToken } from './held-token.ts';
 import { createKeptToken, type KeptToken, type KeptTokenDeps } from './kept-token.ts';
+import type { KnownTargets } from './known-targets.ts';
 import { type ExchangeRule, sealedPlace } from './sealed-token.ts';
 import type { SharedExchange } from './shared-exchange.ts';
-import { createTargetIds } from './target-ids.ts';
 
 export interface ExchangedTokens {
   /**
@@ -24,6 +24,7 @@ export interface ExchangedTokens {
 export interface ExchangedTokensDeps extends KeptTokenDeps {
   readonly providers: Providers;
   readonly exchange: SharedExchange;
+  readonly targets: KnownTargets;
 }
 
 /** What is exchanged, and until when what comes of it may be used: no longer than itself (RS-073). */
@@ -36,7 +37,6 @@ interface Subject {
 }
 
 export function createExchangedTokens(deps: ExchangedTokensDeps): ExchangedTokens {
-  const idOf = createTargetIds();
   const kept = new WeakMap<object, Map<string, KeptToken>>();
 
   const keep = (subject: Subject, rule: ExchangeRule): KeptToken => {
@@ -54,7 +54,7 @@ export function createExchangedTokens(deps: ExchangedTokensDeps): ExchangedToken
   return {
     obtain(rule, by) {
       const owner = 'tokens' in by ? by.tokens : by;
-      const id = idOf(rule);
+      const { id } = deps.targets(rule);
       const known = kept.get(owner)?.get(id);
       if (known !== undefined) return known.obtain();
       const ofOwner = kept.get(owner) ?? new Map<string, KeptToken>();

@@ -241,6 +241,48 @@ describe('RS-073: an exchanged token ends', () => {
   });
 });
 
+describe('when another node has the lock', () => {
+  const lockOf = async (shared: ReturnType<typeof createSharedStore>) => {
+    const [lock] = (await shared.memory.list('l:x:', null, 1)).records;
+    assert.ok(lock);
+    return lock;
+  };
+
+  test('a node that died while it exchanged keeps nobody waiting for longer than its lock', async () => {
+    const { clock, grants, shared, nodes } = fleet();
+    const session = createSession(clock);
+    grants.script(
+      () => new Promise(() => {}),
+      () => grants.issue(),
+    );
+    void nodes[0].sent(route, session);
+    await until(() => grants.calls.length === 1);
+    await nodes[0].tokens.close();
+    const waiting = nodes[1].sent(route, elsewhere(session));
+    const lock = await lockOf(shared);
+    clock.advance(lock.expiresAt - clock.now());
+    assert.equal(await waiting, 'Bearer own-1');
+  });
+
+  test('one that is at it for too long makes the others fail, and not ask as well', async () => {
+    const { clock, grants, shared, nodes } = fleet();
+    const session = createSession(clock);
+    grants.script(() => new Promise(() => {}));
+    void nodes[0].sent(route, session);
+    await until(() => grants.calls.length === 1);
+    const failed = assert.rejects(nodes[1].sent(route, elsewhere(session)), {
+      code: 'ERR_PROVIDER_UNAVAILABLE',
+      detail: 'exchange-elsewhere',
+    });
+    const { key } = await lockOf(shared);
+    const value = Buffer.alloc(0);
+    await shared.memory.set(key, { value, expiresAt: clock.now() + 20_000 });
+    clock.advance(10_001);
+    await failed;
+    assert.equal(grants.calls.length, 1);
+  });
+});
+
 describe('when the store is away', () => {
   test('the application can be called: every node exchanges for itself', async () => {
     const { clock, grants, shared, keyRing } = fleet();
