@@ -69,11 +69,15 @@ function findLoadProblem(identity: TlsIdentity): Problem | null {
   } catch (error) {
     // The messages of the library say nothing about what to do; they hold nothing of the secrets.
     const { code = '', message } = error as NodeJS.ErrnoException;
+    if (/too (?:small|weak)/i.test(message))
+      return [identity.pfx === undefined ? 'certificate' : 'pfx', tooWeak];
     return identity.pfx === undefined
       ? explainPem(code, identity.passphrase !== undefined)
       : explainPfx(message, identity.passphrase !== undefined);
   }
 }
+
+const tooWeak = 'is too weak: use an elliptic curve, or RSA with 2048 bits or more, and SHA-256';
 
 const wrongPassphrase = (hasPassphrase: boolean, what: string): Problem => [
   'passphrase',
@@ -83,8 +87,6 @@ const wrongPassphrase = (hasPassphrase: boolean, what: string): Problem => [
 function explainPem(code: string, hasPassphrase: boolean): Problem {
   if (code === 'ERR_OSSL_BAD_DECRYPT') return wrongPassphrase(hasPassphrase, 'the private key in `key`');
   if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') return ['key', 'is not the key of `certificate`'];
-  if (/KEY_TOO_SMALL|MD_TOO_WEAK/.test(code))
-    return ['certificate', 'is too weak: use RSA with 2048 bits or more, or an elliptic curve, and SHA-256'];
   return ['key', 'is no private key in PEM'];
 }
 

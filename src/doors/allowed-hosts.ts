@@ -16,8 +16,9 @@ export function createHostCheck(publicUrl: URL, hosts: readonly string[]): HostC
     const lower = host.toLowerCase();
     return lower.endsWith(defaultPort) ? lower.slice(0, -defaultPort.length) : lower;
   };
-  const allowed = new Map([publicUrl.host, ...hosts].map(normalise).map((host) => [host, { host }]));
   const servesAll = hosts.includes('*');
+  const names = [publicUrl.host, ...hosts.filter((host) => host !== '*')];
+  const allowed = new Map(names.map(normalise).map((host) => [host, { host }]));
   return (host) => {
     const exact = allowed.get(host);
     if (exact !== undefined) return exact;

@@ -20,7 +20,7 @@ export const tlsListenSchema = z
     clientCa: certificates()
       .optional()
       .describe(
-        'Certificates of the authorities that sign client certificates. Without it, every certificate counts as the proof that its key is there, and as nothing else.',
+        'Certificates of the authorities that sign client certificates. Others count as none. Without it, every certificate counts as the proof that its key is there, and as nothing else.',
       ),
   })
   .superRefine((tls, context) => {

@@ -1,13 +1,14 @@
 /** `listen.tls` of the whole gate: beside plain http and alone, in one process and in several, with a PFX from a file. */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { get } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { killCliProcesses, runCli } from '../support/cli.ts';
-import { createEcho } from '../support/echo.ts';
 import { type GateProcess, prepareGateProcess } from '../support/gate-process.ts';
-import { rawSend } from '../support/raw.ts';
+import { rawConnect, rawSend } from '../support/raw.ts';
 import { makeTlsFiles, passphrase } from '../support/tls-files.ts';
 
 const files = makeTlsFiles();
@@ -24,12 +25,26 @@ interface Setup {
   readonly pfx?: Buffer;
 }
 
+/** Sends back what it gets: bodies, and what follows an upgrade. */
+async function startApp(context: TestContext): Promise<string> {
+  const app = createServer((request, response) => void request.pipe(response));
+  app.on('upgrade', (_request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n');
+    socket.on('error', () => {}).pipe(socket);
+  });
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
+  context.after(() => {
+    app.closeAllConnections();
+    app.close();
+  });
+  return `http://127.0.0.1:${(app.address() as AddressInfo).port}`;
+}
+
 async function prepare(context: TestContext, setup: Setup): Promise<GateProcess> {
-  const echo = await createEcho();
-  context.after(() => echo.close());
+  const app = await startApp(context);
   const gate = await prepareGateProcess({
     config: {
-      clusters: { app: { targets: [echo.url] } },
+      clusters: { app: { targets: [app] } },
       routes: [{ path: '/**', cluster: 'app', access: 'public' }],
       workers: setup.workers ?? 1,
       listen: {
@@ -76,6 +91,27 @@ test('TLS is spoken beside plain http, with certificate and key from a PFX', asy
   assert.equal(await ask(String(tls)), 200);
   const bytes = 'GET /a HTTP/1.1\r\nHost: app.test\r\n\r\n';
   assert.equal((await rawSend(gate.port, bytes, { responses: 1 })).responses[0]?.status, 200);
+  assert.equal(await gate.stop(), 0);
+});
+
+test('long bodies and upgraded connections are carried both ways over TLS', async (context) => {
+  const gate = await prepare(context, { listen: { upgrades: ['chat'] } });
+  await gate.start();
+  const port = Number(startedOf(gate).tls?.split(':')[1]);
+  const body = 'abcdefgh'.repeat(512 * 1024);
+  const head = `POST /a HTTP/1.1\r\nHost: app.test\r\nContent-Length: ${body.length}\r\n\r\n`;
+  const { responses } = await rawSend(port, head + body, { tls: {}, responses: 1 });
+  assert.equal(responses[0]?.status, 200);
+  assert.ok(responses[0]?.body === body, 'not the same bytes');
+  const peer = await rawConnect(port, { tls: {} });
+  peer.write('GET /c HTTP/1.1\r\nHost: app.test\r\nConnection: Upgrade\r\nUpgrade: chat\r\n\r\n');
+  await peer.waitFor(() => peer.text().includes('\r\n\r\n'));
+  assert.match(peer.text(), /^HTTP\/1\.1 101 /);
+  peer.write('hello through TLS');
+  await peer.waitFor(() => peer.text().endsWith('hello through TLS'));
+  peer.end();
+  await peer.waitClosed();
+  peer.destroy();
   assert.equal(await gate.stop(), 0);
 });
 

@@ -77,9 +77,12 @@ test('the certificate of a trusted proxy is not that of the clients behind it', 
   const header = { name: 'Client-Cert', format: 'rfc9440' };
   await using harness = await start(
     { clientCertificates: 'required' },
-    { trustedProxies: ['127.0.0.1'], clientCertificateHeader: header, hosts: ['other.test'] },
+    { trustedProxies: ['127.0.0.1'], clientCertificateHeader: header },
   );
   assert.equal(await seen(harness, stranger), null);
+  const own = { ...shown(stranger), servername: 'gate.test' };
+  const { responses } = await rawSend(harness.tlsPort, get('/a'), { tls: own, responses: 1 });
+  assert.equal(responses[0]?.status, 200, 'a proxy speaks for many hosts');
   const claim = `Client-Cert: :${new X509Certificate(client.certificate).raw.toString('base64')}:`;
   assert.equal(await seen(harness, stranger, [claim, 'X-Forwarded-For: 203.0.113.9']), thumbprintOf(client));
 });

@@ -20,6 +20,8 @@ export interface TlsFiles {
   readonly client: Identity;
   /** Signed by itself. */
   readonly stranger: Identity;
+  /** For `app.test`, RSA with 1024 bits. */
+  readonly weak: Identity;
   /** Of `server`; the passphrase is `passphrase`. */
   pfx(...options: readonly string[]): Buffer;
   [Symbol.dispose](): void;
@@ -37,10 +39,10 @@ export function makeTlsFiles(): TlsFiles {
     certificate: readFileSync(file(`${name}.crt`), 'utf8'),
     key: readFileSync(file(`${name}.key`), 'utf8'),
   });
-  const selfSigned = (name: string, subject: string): Identity => {
+  const selfSigned = (name: string, subject: string, how: readonly string[] = newKey): Identity => {
     const out = ['-keyout', file(`${name}.key`), '-out', file(`${name}.crt`)];
     const alternative = ['-addext', `subjectAltName=DNS:${subject}`];
-    openssl('req', '-x509', ...newKey, ...out, '-days', '2', '-subj', `/CN=${subject}`, ...alternative);
+    openssl('req', '-x509', ...how, ...out, '-days', '2', '-subj', `/CN=${subject}`, ...alternative);
     return read(name);
   };
   const authority = selfSigned('authority', 'authority.test');
@@ -58,6 +60,7 @@ export function makeTlsFiles(): TlsFiles {
     server,
     client: read('client'),
     stranger,
+    weak: selfSigned('weak', 'app.test', ['-newkey', 'rsa:1024', '-nodes']),
     pfx(...options) {
       const from = ['-in', file('server.crt'), '-inkey', file('server.key'), '-out', file('server.pfx')];
       openssl('pkcs12', '-export', ...from, '-passout', `pass:${passphrase}`, ...options);

@@ -55,6 +55,21 @@ test('a PFX is taken from a file as bytes, and from the environment and literall
   }
 });
 
+test('the environment names the file of a PFX', () => {
+  const { file } = fileOf('good.pfx', good);
+  const result = parse(
+    { address: '127.0.0.1:1' },
+    {
+      SALLYPORT_LISTEN__TLS__ADDRESS: '127.0.0.1:8443',
+      SALLYPORT_LISTEN__TLS__PFX__FILE: file,
+      SALLYPORT_LISTEN__TLS__PASSPHRASE: passphrase,
+    },
+  );
+  assert.ok(result.ok, JSON.stringify(result));
+  assert.deepEqual(result.config.listen.tls?.pfx?.reveal(), good);
+  assert.equal(result.config.listen.tls?.address.port, 8443);
+});
+
 test('certificate and key in PEM are taken, with a passphrase for an encrypted key', () => {
   assert.ok(parse({ certificate, key }).ok);
   const cipher = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase } as const;
@@ -70,6 +85,7 @@ const bad: readonly (readonly [title: string, tls: () => object, path: string, r
   ['a key alone', () => ({ key }), 'listen.tls.certificate', /is missing/],
   ['both forms', () => ({ certificate, key, pfx: good.toString('base64') }), 'listen.tls.pfx', /already/],
   ['a key of another', () => ({ certificate, key: files.client.key }), 'listen.tls.key', /not the key/],
+  ['a weak key', () => files.weak, 'listen.tls.certificate', /too weak/],
   ['no key', () => ({ certificate, key: 'abc' }), 'listen.tls.key', /no private key/],
   [
     'a wrong passphrase',
