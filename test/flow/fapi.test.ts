@@ -53,14 +53,21 @@ after(() => {
   app.close();
 });
 
-async function withGate(responseMode: string, run: (setup: Setup) => Promise<void>): Promise<void> {
+interface Over {
+  readonly responseMode?: string;
+  readonly decryptionKeys?: readonly string[];
+  /** Over what the provider knows of the gate. */
+  readonly registered?: Readonly<Record<string, unknown>>;
+}
+
+async function withGate(over: Over, run: (setup: Setup) => Promise<void>): Promise<void> {
   const url = `http://127.0.0.1:${await freePort()}`;
   const redirectUris = [`${url}/.auth/callback`];
   const provider = await startRealProvider({
     fapi: true,
     autoLogin: 'alice',
     ttl: { accessToken: 2 },
-    clients: [{ clientId: 'app', redirectUris, metadata: registered }],
+    clients: [{ clientId: 'app', redirectUris, metadata: { ...registered, ...over.registered } }],
   });
   const main = {
     profile: 'fapi2',
@@ -69,7 +76,8 @@ async function withGate(responseMode: string, run: (setup: Setup) => Promise<voi
     clientAuthentication: 'private_key_jwt',
     clientKey: privateJwk(clientKey.privateKey),
     dpopKey: privateJwk(dpopKey.privateKey),
-    responseMode,
+    responseMode: over.responseMode ?? 'auto',
+    decryptionKeys: over.decryptionKeys ?? [],
   };
   const gate = await startGateAlone({
     url,
@@ -86,7 +94,7 @@ async function withGate(responseMode: string, run: (setup: Setup) => Promise<voi
 const lastReceived = () => received.at(-1) ?? {};
 
 test('profile fapi2 signs in, hands out a bound token with its proof, and renews it', async () => {
-  await withGate('auto', async ({ gate, provider }) => {
+  await withGate({}, async ({ gate, provider }) => {
     const agent = await signInAtGate(gate.url);
     assert.ok(provider.stats().par >= 1);
     const api = () => agent.ask(`${gate.url}/api/x?page=2`, { headers: fetchHeaders });
@@ -110,7 +118,7 @@ test('profile fapi2 signs in, hands out a bound token with its proof, and renews
 });
 
 test('RP-043, RP-121: the browser sees the client id and a reference, and the reference works once', async () => {
-  await withGate('auto', async ({ gate, provider }) => {
+  await withGate({}, async ({ gate, provider }) => {
     const agent = createUserAgent();
     const first = String((await agent.ask(`${gate.url}/.auth/login`)).headers.location);
     assert.deepEqual([...new URL(first).searchParams.keys()].sort(), ['client_id', 'request_uri']);
@@ -126,7 +134,7 @@ test('RP-043, RP-121: the browser sees the client id and a reference, and the re
 });
 
 test('RP-052: the signed answer in the address counts once', async () => {
-  await withGate('query.jwt', async ({ gate }) => {
+  await withGate({ responseMode: 'query.jwt' }, async ({ gate }) => {
     const agent = createUserAgent();
     let url = String((await agent.ask(`${gate.url}/.auth/login`)).headers.location);
     for (let hop = 0; hop < 8 && !url.startsWith(`${gate.url}/.auth/callback`); hop += 1) {
@@ -140,8 +148,48 @@ test('RP-052: the signed answer in the address counts once', async () => {
   });
 });
 
+/** What the browser would post by itself. */
+function postedForm(page: string): { readonly action: string; readonly form: URLSearchParams } {
+  const [, action = ''] = /<form[^>]* action="([^"]*)"/.exec(page) ?? [];
+  const fields = [...page.matchAll(/<input[^>]* name="([^"]*)" value="([^"]*)"/g)];
+  return { action, form: new URLSearchParams(fields.map(([, name = '', value = '']) => [name, value])) };
+}
+
+test('a signed answer that is encrypted to the gate and posted by the browser signs in, once', async () => {
+  const encryption = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const encryptTo = { ...encryption.publicKey.export({ format: 'jwk' }), use: 'enc', kid: 'enc-1' };
+  const over = {
+    responseMode: 'form_post.jwt',
+    decryptionKeys: [encryption.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string],
+    registered: {
+      jwks: { keys: [...registered.jwks.keys, encryptTo] },
+      authorization_encrypted_response_alg: 'RSA-OAEP-256',
+      authorization_encrypted_response_enc: 'A256GCM',
+    },
+  };
+  await withGate(over, async ({ gate, provider }) => {
+    const agent = createUserAgent();
+    const { action, form } = postedForm((await agent.navigate(`${gate.url}/.auth/login`)).body);
+    assert.equal(action, `${gate.url}/.auth/callback`);
+    assert.deepEqual([...form.keys()], ['response']);
+    assert.equal(form.get('response')?.split('.').length, 5);
+    const headers = {
+      'content-type': 'application/x-www-form-urlencoded',
+      accept: 'text/html',
+      origin: provider.issuer,
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+      'sec-fetch-site': 'cross-site',
+    };
+    const post = () => agent.ask(action, { method: 'POST', headers, body: form.toString() });
+    assert.equal((await post()).status, 303);
+    assert.equal((await agent.ask(`${gate.url}/page`)).status, 200);
+    assert.equal((await post()).status, 400);
+  });
+});
+
 test('no key, code, token or answer is in the log', async () => {
-  await withGate('jwt', async ({ gate }) => {
+  await withGate({ responseMode: 'jwt' }, async ({ gate }) => {
     await signInAtGate(gate.url);
     const log = gate.logged();
     assert.ok(log.length > 0);
