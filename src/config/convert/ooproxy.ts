@@ -9,7 +9,8 @@ import { convertApi, convertIssuer } from './ooproxy-api.ts';
 import { convertListeners } from './ooproxy-listeners.ts';
 import { convertLog, convertUpstream, convertWorkers } from './ooproxy-rest.ts';
 
-const names = [
+/** As variables have them. */
+export const settingNames: readonly string[] = [
   'LISTEN_URL',
   'LISTEN_SSL_URL',
   'PROVIDER_URL',
@@ -44,7 +45,7 @@ export const ooproxy: Converter = {
   name: 'ooproxy',
   defaultFile: 'settings.toml',
   convert(input) {
-    const { conversation, notes, origins } = beginConversation(names, input);
+    const { conversation, notes, origins } = beginConversation(settingNames, input);
     for (const [path, message] of always) conversation.note(null, path, message);
     const listeners = convertListeners(conversation);
     const issuer = convertIssuer(conversation);
