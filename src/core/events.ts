@@ -106,6 +106,8 @@ export interface Events {
     /** Which member of the metadata, and what to do. */
     readonly reason: string;
   };
+  /** The provider refuses the gate itself, and with it everybody whose token it is asked about. At most once a minute. */
+  'provider.client-refused': { readonly provider: string; readonly call: 'introspection' };
   'key.skipped': { readonly provider: string; readonly reason: string };
   'store.failed': { readonly operation: string; readonly reason: string };
   /** Changes by other processes may be missed from now on. */
@@ -238,6 +240,11 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
     level: 'error',
     audit: false,
     help: 'The metadata of a provider cannot be accepted, so nobody can sign in there; `reason` says what to change.',
+  },
+  'provider.client-refused': {
+    level: 'error',
+    audit: false,
+    help: 'The provider refuses the gate itself, so no opaque token can be checked: look at `clientId` and at how the client authenticates.',
   },
   'key.skipped': {
     level: 'warn',

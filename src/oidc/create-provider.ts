@@ -168,7 +168,14 @@ export function createProvider(name: string, written: ProviderConfig, deps: Prov
     },
     verifyLogoutToken: (token) => readLogoutToken(token).catch(failLogout),
     grants: createOwnGrants(config, { metadata: discovery.metadata, clientCall, dpop, clock }),
-    tokenIssuer: createProviderTokenIssuer(name, config, { discovery, keys, decrypt, clientCall, clock }),
+    tokenIssuer: createProviderTokenIssuer(name, config, {
+      discovery,
+      keys,
+      decrypt,
+      clientCall,
+      clock,
+      emit,
+    }),
     pageOrigins: () => pageOrigins(config.issuer, discovery.known()),
     isReady: () => discovery.known() !== null,
     async close() {

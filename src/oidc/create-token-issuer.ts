@@ -51,6 +51,7 @@ export function createTokenIssuer(
     jwksUri,
     decrypt,
     introspect: introspection(config, {
+      alert: () => emit('provider.client-refused', { provider: name, call: 'introspection' }),
       ...deps,
       http,
       discovery,
@@ -74,12 +75,13 @@ interface Parts extends TokenIssuerDeps {
   readonly discovery: MetadataCache<IssuerMetadata>;
   readonly decrypt: DecryptToken;
   readonly keys: KeySource;
+  readonly alert: () => void;
 }
 
 function introspection(config: TokenIssuerConfig, parts: Parts): Introspect | null {
   const { clientId } = config;
   if (clientId === undefined) return null;
-  const { http, discovery, decrypt, keys, clock } = parts;
+  const { http, discovery, decrypt, keys, clock, alert } = parts;
   const call = createClientCall({
     http,
     authenticate: createClientAuthentication(config, parts),
@@ -92,7 +94,7 @@ function introspection(config: TokenIssuerConfig, parts: Parts): Introspect | nu
   };
   return createIntrospection(
     { ...config, clientId, algorithms: signingAlgorithms },
-    { call, endpoint, keys, decrypt, clock },
+    { call, endpoint, keys, decrypt, clock, alert },
   );
 }
 

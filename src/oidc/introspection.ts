@@ -25,15 +25,21 @@ export interface IntrospectionConfig extends Pick<SignedAnswerRules, 'issuer' | 
   readonly maxWaitingCalls: number;
 }
 
+/** Milliseconds between two alerts that say the same. */
+const alertEvery = 60_000;
+
 export interface IntrospectionDeps extends Pick<SignedAnswerRules, 'keys' | 'decrypt'> {
   readonly call: ClientCall;
   /** Fails with `ERR_PROVIDER_*` when it is not known. */
   readonly endpoint: () => Promise<string>;
   readonly clock: Clock;
+  /** Tells the operator that the server refuses the gate itself. */
+  readonly alert: () => void;
 }
 
 export function createIntrospection(config: IntrospectionConfig, deps: IntrospectionDeps): Introspect {
-  const { call, endpoint, keys, decrypt, clock } = deps;
+  const { call, endpoint, keys, decrypt, clock, alert } = deps;
+  let nextAlert = Number.NEGATIVE_INFINITY;
   const { issuer, clientId, algorithms, timeout, introspectionResponse: form } = config;
   // Half of the calls to a server at most: a flood of invented tokens must not keep people from signing in (RS-047).
   const bulkhead = createBulkhead({
@@ -55,9 +61,21 @@ export function createIntrospection(config: IntrospectionConfig, deps: Introspec
     return bulkhead.run(signal, () => call(request));
   };
 
+  const alertSometimes = () => {
+    if (clock.monotonic() < nextAlert) return;
+    nextAlert = clock.monotonic() + alertEvery;
+    alert();
+  };
+
   return async (token) => {
     const response = await ask(token).catch(cannotTell);
-    checkStatus(response);
+    const { status } = response;
+    // RFC 7662 section 2.3: 401 is about the gate and not about the token; 403 is how others say so.
+    if (status === 401 || status === 403) {
+      alertSometimes();
+      throw clientRefused(`introspection-${status}`);
+    }
+    if (status !== 200) throw unusable(`status-${status}`);
     if (response.contentType !== introspectionTypes[form]) throw unusable('content-type');
     if (form === 'json') return tell(() => readPlainAnswer(response));
     return readSignedAnswer(response, { issuer, clientId, algorithms, keys, decrypt, now: clock.now() });
@@ -76,12 +94,6 @@ function tell<T>(read: () => T): T {
   } catch (error) {
     return cannotTell(error);
   }
-}
-
-/** RFC 7662 section 2.3: 401 is about the gate and not about the token; 403 is how others say so. */
-function checkStatus({ status }: ProviderResponse): void {
-  if (status === 401 || status === 403) throw clientRefused(`introspection-${status}`);
-  if (status !== 200) throw unusable(`status-${status}`);
 }
 
 function unusable(detail: string): SallyportError {

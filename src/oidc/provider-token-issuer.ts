@@ -1,5 +1,6 @@
 /** The token issuer that a provider is as well: it shares calls, metadata, keys and the gate's client with the sign-in. */
 import type { Clock } from '../core/clock.ts';
+import type { Emit } from '../core/events.ts';
 import { assembleTokenIssuer, mayIntrospect, noIntrospection } from './assemble-token-issuer.ts';
 import { usesMutualTls } from './client-authentication-config.ts';
 import type { ClientCall } from './client-call.ts';
@@ -16,6 +17,7 @@ export interface ProviderTokenIssuerDeps {
   readonly decrypt: DecryptToken;
   readonly clientCall: ClientCall;
   readonly clock: Clock;
+  readonly emit: Emit;
 }
 
 export function createProviderTokenIssuer(
@@ -24,6 +26,7 @@ export function createProviderTokenIssuer(
   deps: ProviderTokenIssuerDeps,
 ): TokenIssuer {
   const { discovery, keys, decrypt } = deps;
+  const alert = () => deps.emit('provider.client-refused', { provider: name, call: 'introspection' });
   const jwksUri = async () => (await discovery.metadata()).jwks_uri;
   return assembleTokenIssuer({
     name,
@@ -31,7 +34,7 @@ export function createProviderTokenIssuer(
     keys,
     jwksUri,
     decrypt,
-    introspect: canAuthenticate(config) ? introspection(config, deps, jwksUri) : null,
+    introspect: canAuthenticate(config) ? introspection(config, { ...deps, alert }, jwksUri) : null,
     hasIntrospection: () => mayIntrospect(discovery.known()),
     // The provider closes what they share.
     close: async () => {},
@@ -48,7 +51,14 @@ function canAuthenticate(config: ProviderConfig): boolean {
 
 function introspection(
   config: ProviderConfig,
-  { discovery, keys, decrypt, clientCall, clock }: ProviderTokenIssuerDeps,
+  {
+    discovery,
+    keys,
+    decrypt,
+    clientCall,
+    clock,
+    alert,
+  }: ProviderTokenIssuerDeps & { readonly alert: () => void },
   uri: () => Promise<string>,
 ): Introspect {
   const endpoint = async () => {
@@ -58,6 +68,6 @@ function introspection(
   };
   return createIntrospection(
     { ...config, algorithms: config.idTokenSigningAlgorithms },
-    { call: clientCall, endpoint, keys: { source: keys, uri }, decrypt, clock },
+    { call: clientCall, endpoint, keys: { source: keys, uri }, decrypt, clock, alert },
   );
 }

@@ -53,6 +53,7 @@ export const sampleEvents: { readonly [Name in EventName]: Events[Name] } = {
   'keys.reload-failed': { ring: 'cookies', reason: 'the file is empty' },
   'token.revoked': { provider: 'main', outcome: 'revoked' },
   'provider.called': { provider: 'main', call: 'token', outcome: 'ok', durationMs: 20 },
+  'provider.client-refused': { provider: 'main', call: 'introspection' },
   'key.skipped': { provider: 'main', reason: 'unknown-type' },
   'store.failed': { operation: 'get', reason: 'SQLITE_FULL' },
   'store.lost': { reason: 'closed' },
