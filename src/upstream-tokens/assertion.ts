@@ -1,4 +1,7 @@
-/** Signs the JWT that tells an application who calls (RFC 7519): one for each request, ES256, at once. */
+/**
+ * Signs the JWT that tells an application who calls (RFC 7519): one for each request, ES256, at once. A person is
+ * `idp` and `sub` together.
+ */
 import { sign } from 'node:crypto';
 import type { ApiCaller } from '../core/api-caller.ts';
 import type { Clock, RandomBytes } from '../core/clock.ts';
@@ -25,7 +28,8 @@ export interface AssertionsDeps {
 }
 
 /**
- * Never taken from claims: the gate itself says what these are (RFC 7519 section 4.1). Distributed claims carry access
+ * Never taken from claims: the gate itself says what these are (RFC 7519 section 4.1; `idp` is the name of the provider
+ * in the configuration, or `api-keys`). Distributed claims carry access
  * tokens of their own (OpenID Connect Core section 5.6.2).
  */
 const reserved: ReadonlySet<string> = new Set([
@@ -36,6 +40,7 @@ const reserved: ReadonlySet<string> = new Set([
   'nbf',
   'iat',
   'jti',
+  'idp',
   '_claim_names',
   '_claim_sources',
 ]);
@@ -53,6 +58,8 @@ export function createAssertions({ issuer, keys, clock, random }: AssertionsDeps
       const payload = chosenClaims(rule.claims, by.identity.claims);
       payload.iss = issuer;
       payload.sub = subjectOf(by);
+      // Subjects are unique at their provider alone, and a key may be named like one of them.
+      payload.idp = by.identity.provider;
       payload.aud = rule.audience;
       payload.iat = issuedAt;
       payload.exp = issuedAt + Math.ceil(rule.lifetime / 1000);

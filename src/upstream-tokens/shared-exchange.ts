@@ -36,6 +36,8 @@ const longestPause = 250;
 const longestWait = 10_000;
 /** Milliseconds that a token from the store must live on. */
 const shortestLife = 5000;
+/** Milliseconds that a token is in the store, though nobody may know its end. */
+const longestShared = 86_400_000;
 
 /** Who asks gets what is in the store, or the lock under which to put it there. */
 type Turn =
@@ -76,9 +78,10 @@ export function createSharedExchange(deps: SharedExchangeDeps): SharedExchange {
   };
 
   const share = async ({ place, endsAt }: ExchangeRequest, token: OwnToken): Promise<void> => {
-    const expiresAt = Math.floor(Math.min(token.expiresAt, endsAt));
-    const value = sealToken(token, keyRing, place);
-    if (value === null || expiresAt - clock.now() < shortestLife) return;
+    const now = clock.now();
+    const expiresAt = Math.floor(Math.min(token.expiresAt, endsAt, now + longestShared));
+    const value = sealToken({ ...token, expiresAt }, keyRing, place);
+    if (value === null || expiresAt - now < shortestLife) return;
     try {
       await store.set(place.key, { value, expiresAt });
     } catch {

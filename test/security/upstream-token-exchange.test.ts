@@ -223,6 +223,17 @@ describe('RS-073: an exchanged token ends', () => {
     });
   }
 
+  test('RS-073: one without an end of its own ends with the session, in the store as well', async () => {
+    const { clock, grants, shared, nodes } = fleet();
+    grants.script(() => grants.issue({ expiresAt: Number.POSITIVE_INFINITY }));
+    const session = createSession(clock, { lifetime: 5 * minute });
+    await nodes[0].sent(route, session);
+    assert.equal((await recordsOf(shared))[0]?.expiresAt, clock.now() + 5 * minute);
+    assert.equal(await nodes[1].sent(route, elsewhere(session)), 'Bearer own-1');
+    clock.advance(5 * minute);
+    assert.equal(await nodes[1].sent(route, elsewhere(session)), 'Bearer own-2');
+  });
+
   test('RS-073: one that ends sooner is renewed before, in the background', async () => {
     const { clock, grants, shared, keyRing, sent } = node();
     grants.script(

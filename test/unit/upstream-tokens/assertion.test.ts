@@ -86,7 +86,18 @@ describe('an assertion', () => {
   });
 
   test('repeats the chosen claims and no others, and none that the gate itself speaks of', () => {
-    const reserved = ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', '_claim_names', '_claim_sources'];
+    const reserved = [
+      'iss',
+      'sub',
+      'aud',
+      'exp',
+      'nbf',
+      'iat',
+      'jti',
+      'idp',
+      '_claim_names',
+      '_claim_sources',
+    ];
     const forged = Object.fromEntries(reserved.map((name) => [name, 'forged']));
     const claims = { ...forged, email: 'a@example.test', groups: ['a', 'b'], phone: '1' };
     const session = createSession(clock, {
@@ -100,18 +111,28 @@ describe('an assertion', () => {
       'exp',
       'groups',
       'iat',
+      'idp',
       'iss',
       'jti',
       'sub',
     ]);
     assert.equal(Object.values(payload).includes('forged'), false);
+    assert.equal(payload.idp, 'main');
     assert.deepEqual(payload.groups, ['a', 'b']);
   });
 
   test('names a caller by its subject, and an API key by its name', () => {
     assert.equal(payloadOf(assertions.sign(rule(), createCaller(clock)).value).sub, 'bob');
-    const key = createCaller(clock, { kind: 'api-key', name: 'nightly', token: null, scheme: null });
-    assert.equal(payloadOf(assertions.sign(rule(), key).value).sub, 'nightly');
+    const key = createCaller(clock, {
+      kind: 'api-key',
+      name: 'alice',
+      identity: { provider: 'api-keys', issuer: 'api-keys', subject: 'alice', claims: {} },
+      token: null,
+      scheme: null,
+    });
+    const payload = payloadOf(assertions.sign(rule(), key).value);
+    assert.equal(payload.sub, 'alice');
+    assert.equal(payload.idp, 'api-keys', 'no key can pass for the person of the same name');
   });
 
   test('that would not fit into a header is not sent', () => {
