@@ -72,6 +72,13 @@ export function usesMutualTls(
   );
 }
 
+/** Whether it can prove who it is; otherwise it is a public client, to which no token of its own is issued (RFC 6749 section 4.4). */
+export function isConfidential(config: Pick<ClientConfig, 'clientAuthentication' | 'clientSecret'>): boolean {
+  const { clientAuthentication: method, clientSecret } = config;
+  if (method === 'private_key_jwt') return true;
+  return usesMutualTls({ clientAuthentication: method }) || (method !== 'none' && clientSecret !== undefined);
+}
+
 /** What the fields cannot tell one by one. */
 export function checkClient(config: ClientConfig, context: z.core.$RefinementCtx): void {
   const report = (path: readonly string[], message: string) =>

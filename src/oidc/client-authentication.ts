@@ -26,8 +26,7 @@ export function createClientAuthentication(
   const identified: ClientAuthentication = (body) => body.set('client_id', clientId);
   const method = config.clientAuthentication;
   if (method === 'private_key_jwt') return assertionWith(config, assertionSigner(config), deps);
-  if (clientSecret === undefined || usesMutualTls({ ...config, certificateBoundTokens: false }))
-    return identified;
+  if (clientSecret === undefined || usesMutualTls({ clientAuthentication: method })) return identified;
   const secret = clientSecret.reveal();
   if (method === 'client_secret_jwt') return assertionWith(config, sharedKeySigner(secret), deps);
   if (method === 'client_secret_post') {

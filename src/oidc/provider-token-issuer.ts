@@ -2,7 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Emit } from '../core/events.ts';
 import { assembleTokenIssuer, mayIntrospect, noIntrospection } from './assemble-token-issuer.ts';
-import { usesMutualTls } from './client-authentication-config.ts';
+import { isConfidential } from './client-authentication-config.ts';
 import type { ClientCall } from './client-call.ts';
 import type { Discovery } from './discovery.ts';
 import { createIntrospection, type Introspect } from './introspection.ts';
@@ -34,19 +34,12 @@ export function createProviderTokenIssuer(
     keys,
     jwksUri,
     decrypt,
-    introspect: canAuthenticate(config) ? introspection(config, { ...deps, alert }, jwksUri) : null,
+    // A public client is told nothing about tokens (RFC 7662 section 2.1).
+    introspect: isConfidential(config) ? introspection(config, { ...deps, alert }, jwksUri) : null,
     hasIntrospection: () => mayIntrospect(discovery.known()),
     // The provider closes what they share.
     close: async () => {},
   });
-}
-
-/** A public client is told nothing about tokens (RFC 7662 section 2.1). */
-function canAuthenticate(config: ProviderConfig): boolean {
-  const { clientAuthentication: method, clientSecret } = config;
-  return (
-    method === 'private_key_jwt' || usesMutualTls(config) || (method !== 'none' && clientSecret !== undefined)
-  );
 }
 
 function introspection(

@@ -1,5 +1,6 @@
 /** A private key of the gate that signs: which algorithm it signs with (RFC 7518) and how others call it. */
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { jwkThumbprint } from './jwk-thumbprint.ts';
 import { notPrivateKey, readPrivateKey } from './private-key.ts';
 
 export const clientKeyAlgorithms = [
@@ -35,7 +36,7 @@ const algorithmOfCurve: Readonly<Record<string, ClientKeyAlgorithm>> = {
   secp521r1: 'ES512',
 };
 
-/** Members that make a key, in the order of RFC 7638 section 3. */
+/** Members that make a key (RFC 7638 section 3.2). */
 const membersOf: Readonly<Record<string, readonly string[]>> = {
   RSA: ['e', 'kty', 'n'],
   EC: ['crv', 'kty', 'x', 'y'],
@@ -62,7 +63,7 @@ export function readSigningKey(
   if (chosen === undefined) return `cannot sign with ${algorithm ?? 'the `alg` of the JWK'}`;
   if (jwk?.alg !== undefined && jwk.alg !== chosen) return `is a key for another algorithm than ${chosen}`;
   const publicJwk = publicMembers(key);
-  const thumbprint = createHash('sha256').update(JSON.stringify(publicJwk)).digest('base64url');
+  const thumbprint = jwkThumbprint({ members: publicJwk });
   const kid = typeof jwk?.kid === 'string' && jwk.kid !== '' ? jwk.kid : thumbprint;
   return { key, algorithm: chosen, kid, thumbprint, publicJwk };
 }

@@ -114,6 +114,20 @@ test('RP-027: tls_client_auth sends its client id in the body and no secret in a
   }
 });
 
+test('RP-027: introspection goes to its alias, with the certificate', async () => {
+  evil.reset();
+  const aliases = { introspection_endpoint: `${evil.issuer}/introspection?mtls` };
+  evil.behaviour = { metadata: metadata(aliases) };
+  const gate = makeEvilGate(evil, {
+    config: { clientSecret: undefined, clientAuthentication: 'tls_client_auth', clientCertificate },
+  });
+  const answer = await gate.provider.tokenIssuer.introspect('an-opaque-token');
+  await gate.provider.close();
+  assert.equal(answer?.sub, 'alice');
+  const [request] = evil.requests.filter(({ endpoint }) => endpoint === 'introspection');
+  assert.deepEqual([request?.url, request?.certificate], ['/introspection?mtls', fingerprint]);
+});
+
 test('RP-027: without mutual TLS neither alias nor certificate is used', async () => {
   await useEverything({ clientSecret: 'a-secret' });
   for (const { url, certificate } of called()) {
