@@ -6,6 +6,7 @@ import { resolveProfile } from '../../src/oidc/fapi-profile.ts';
 import { providerSchema } from '../../src/oidc/provider-config.ts';
 import { privateJwk } from '../support/evil-provider.ts';
 import { fapiSettings } from '../support/fapi-settings.ts';
+import { type CertificateOptions, makeCertificate } from '../support/make-certificate.ts';
 
 const minimal = { issuer: 'https://idp.test', clientId: 'app' };
 
@@ -99,6 +100,35 @@ for (const [title, clientKey] of [
 ] as const) {
   test(`profile fapi2 takes a client key of ${title}`, () => {
     assert.deepEqual(problems({ clientKey }), []);
+  });
+}
+
+const authority = { name: 'authority.test', key: makeCertificate({ name: 'authority.test' }).key };
+
+/** Mutual TLS instead of assertions and proofs, with a certificate of this key. */
+function mutualTls(keys: Pick<CertificateOptions, 'keys'> = {}) {
+  const { cert, key } = makeCertificate({ name: 'gate.test', authority, ...keys });
+  return {
+    clientAuthentication: 'tls_client_auth',
+    certificateBoundTokens: true,
+    clientCertificate: { certificate: cert, key },
+    dpopKey: undefined,
+  };
+}
+
+test('profile fapi2 takes mutual TLS with bound tokens, and still wants a key for its requests', () => {
+  assert.deepEqual(problems(mutualTls()), []);
+  assert.deepEqual(problems({ ...mutualTls(), clientKey: undefined }), ['clientKey']);
+  assert.deepEqual(problems({ ...mutualTls(), clientKey: undefined, requestObjects: 'never' }), []);
+  assert.deepEqual(problems({ ...mutualTls(), certificateBoundTokens: false }), ['dpopKey']);
+});
+
+for (const [title, keys] of [
+  ['RSA 1024', generateKeyPairSync('rsa', { modulusLength: 1024 })],
+  ['P-192', generateKeyPairSync('ec', { namedCurve: 'prime192v1' })],
+] as const) {
+  test(`RP-043: profile fapi2 does not go together with a certificate of ${title}`, () => {
+    assert.deepEqual(problems(mutualTls({ keys })), ['clientCertificate']);
   });
 }
 

@@ -1,5 +1,5 @@
 /** A self-signed X.509 certificate (RFC 5280) for a name and a time, made in memory so that no key is kept in files. */
-import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
 export interface CertificateOptions {
   /** DNS name of the subject. */
@@ -8,6 +8,8 @@ export interface CertificateOptions {
   readonly notAfter?: Date;
   /** The authority that signs it; it signs itself without one. */
   readonly authority?: { readonly name: string; readonly key: string };
+  /** A P-256 pair when absent. Others need an `authority` on P-256. */
+  readonly keys?: { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
 }
 
 const day = 86_400_000;
@@ -32,11 +34,11 @@ const utcTime = (date: Date) =>
 const nameOf = (name: string) => sequence(der(0x31, sequence(oid('550403'), der(0x0c, Buffer.from(name)))));
 
 /** Certificate and private key in PEM. The certificate may also serve as the authority that vouches for itself. */
-export function makeCertificate({ name, notBefore, notAfter, authority: signer }: CertificateOptions): {
+export function makeCertificate({ name, notBefore, notAfter, authority: signer, keys }: CertificateOptions): {
   cert: string;
   key: string;
 } {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey, publicKey } = keys ?? generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
   const subject = nameOf(name);
   const alternativeName = sequence(oid('551d11'), der(0x04, sequence(der(0x82, Buffer.from(name)))));
