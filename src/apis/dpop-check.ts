@@ -36,6 +36,9 @@ export interface DpopCheckDeps {
   readonly sealing: NonceSeal;
 }
 
+/** Milliseconds by which the clocks of the processes may differ: no id is forgotten where a proof still counts elsewhere. */
+const skew = 60_000;
+
 const noHeaders: HeaderList = [];
 
 export function createDpopCheck(config: DpopConfig, deps: DpopCheckDeps): DpopCheck {
@@ -56,7 +59,7 @@ export function createDpopCheck(config: DpopConfig, deps: DpopCheckDeps): DpopCh
     }
     const issuedAt = checkTimes(claims, config, clock.now());
     if (!isSigned()) throw new Refusal('dpop-proof-signature');
-    return { jkt: bound.jkt, jti, expiresAt: issuedAt + config.maxAge + 2 * config.leeway };
+    return { jkt: bound.jkt, jti, expiresAt: issuedAt + config.maxAge + config.leeway + skew };
   };
 
   return (head, bound) => {
