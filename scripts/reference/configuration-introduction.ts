@@ -14,8 +14,9 @@ Durations are a whole number and \`ms\`, \`s\`, \`m\`, \`h\` or \`d\` (\`30m\`);
 
 ## Secrets
 
-Where the tables say *secret* or *certificates*, write \`{ env: NAME }\`, \`{ file: path }\` or the value itself. The final line break of a file
-is dropped; a path is relative to the configuration file. A variable that is not set and a file that cannot be read are
+Where the tables say *secret*, *binary* or *certificates*, write \`{ env: NAME }\`, \`{ file: path }\` or the value itself. The
+final line break of a file is dropped; a path is relative to the configuration file. A *binary* file is taken byte for byte,
+while a variable and the value itself hold it in base64. A variable that is not set and a file that cannot be read are
 problems. Secrets are never printed.
 
 ## Environment variables

@@ -344,6 +344,18 @@ describe('HP-048: the name of the handshake and the host of the request', () => 
 });
 
 describe('shutting both listeners', () => {
+  test('a TLS port that is taken is said plainly, and the other listener is closed with the door', async () => {
+    await using first = await startTls();
+    const freed = await startTls({}, { listen: { address: '127.0.0.1:0' } });
+    const { port } = freed;
+    await freed[Symbol.asyncDispose]();
+    const address = `127.0.0.1:${port}`;
+    await assert.rejects(startTls({ address: `127.0.0.1:${first.tlsPort}` }, { listen: { address } }), {
+      message: `127.0.0.1:${first.tlsPort} is taken: another process listens there`,
+    });
+    await assert.rejects(rawConnect(port));
+  });
+
   test('what runs over TLS is finished, idle connections and begun handshakes are closed', async () => {
     const answers: (() => void)[] = [];
     const harness = await startTls(

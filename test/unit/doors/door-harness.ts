@@ -125,7 +125,10 @@ export async function startDoor(options: HarnessOptions = {}): Promise<Harness> 
     },
     clock: systemClock,
   });
-  const { address, tls } = await door.listen();
+  const { address, tls } = await door.listen().catch(async (error: unknown) => {
+    await door.close();
+    throw error;
+  });
   const port = address?.port ?? 0;
   return {
     door,
