@@ -115,7 +115,7 @@ const routeSchema = z
     requestHeaders: requestHeadersSchema
       .default({})
       .describe(
-        'Headers for the application, with `{claims.name}`, `{claims["a name"]}` and `{params.name}` in the values. What the client sends under these names is removed.',
+        'Headers for the application, with `{claims.name}`, `{claims["a name"]}` and `{params.name}` in the values. A list of claims is JSON, or joined by one to four punctuation marks: `{claims.groups join ","}`, where each member is percent-encoded so that the list can be taken apart again. A claim that is absent, or a joined list that is empty, gives no header. What the client sends under these names is removed.',
       ),
     passAuthorization: z
       .boolean()

@@ -60,14 +60,19 @@ export function createCredentialParts(
 }
 
 /** Every header that a request is identified by here or at an application: no client may set what the gate vouches for. */
-export function identityHeadersOf(routes: readonly Route[], apiKeys: ApiKeys): readonly string[] {
+export function identityHeadersOf(
+  { listen }: Pick<Config, 'listen'>,
+  routes: readonly Route[],
+  apiKeys: ApiKeys,
+): readonly string[] {
   const names = routes.flatMap(({ requestHeaders, upstreamToken }) => [
     ...requestHeaders.map(({ name }) => name),
     ...(typeof upstreamToken === 'object' && upstreamToken.kind === 'assertion'
       ? [upstreamToken.header]
       : []),
   ]);
-  return [...new Set([...names, apiKeys.header])].filter((name) => name !== 'authorization');
+  const certificate = listen.clientCertificateHeader?.name;
+  return [...new Set([...names, apiKeys.header, ...(certificate === undefined ? [] : [certificate])])];
 }
 
 export interface AssertionParts {

@@ -207,7 +207,7 @@ function createGateCarrier(config: Config, routes: readonly Route[], deps: GateD
   return createCarrier(config.clusters, {
     publicUrl: deps.publicUrl,
     isOwnCookie: deps.cookieNames.isOwn,
-    identityHeaders: identityHeadersOf(routes, deps.apiKeys),
+    identityHeaders: identityHeadersOf(config, routes, deps.apiKeys),
     hold: deps.sessions.hold,
     bodyLimit: config.listen.limits.body,
     emit: deps.emit,
