@@ -8,16 +8,17 @@ import type { Authentication } from '../../src/core/authentication.ts';
 import type { CredentialRefusal } from '../../src/core/credential-refusal.ts';
 import type { EventName, Events } from '../../src/core/events.ts';
 import type { RequestHead } from '../../src/core/request-head.ts';
+import type { TokenIssuer } from '../../src/oidc/token-issuer.ts';
 import { createMemoryStore } from '../../src/stores/memory-store.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createFakeTokenIssuer, type FakeTokenIssuer } from './fake-token-issuer.ts';
 import { createHead } from './heads.ts';
 
-export interface ApiFixture {
+export interface ApiFixture<Issuer extends TokenIssuer = FakeTokenIssuer> {
   readonly api: Api;
   readonly config: ApiConfig;
   readonly clock: FakeClock;
-  readonly issuers: readonly FakeTokenIssuer[];
+  readonly issuers: readonly Issuer[];
   /** Everything that was emitted. */
   readonly events: readonly { readonly name: EventName; readonly event: Events[EventName] }[];
   /** What comes of this `Authorization`. */
@@ -38,9 +39,17 @@ export function createApiFixture(
   settings: Readonly<Record<string, unknown>> = {},
   issuers: readonly FakeTokenIssuer[] = [createFakeTokenIssuer()],
 ): ApiFixture {
+  return createApiOver(settings, issuers, createFakeClock());
+}
+
+/** The same over any issuers and with a clock of choice. */
+export function createApiOver<Issuer extends TokenIssuer>(
+  settings: Readonly<Record<string, unknown>>,
+  issuers: readonly Issuer[],
+  clock: FakeClock,
+): ApiFixture<Issuer> {
   const names = issuers.map(({ name }) => name);
   const config = apiSchema.parse({ issuers: names, audience: [audience], ...settings });
-  const clock = createFakeClock();
   const events: { name: EventName; event: Events[EventName] }[] = [];
   const apis = createApis(
     { main: config },
