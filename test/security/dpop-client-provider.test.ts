@@ -251,6 +251,25 @@ test('without a key there is nothing to prove with, and nobody gets a proof', as
   assert.ok(evil.requests.every(({ headers }) => headers.dpop === undefined));
 });
 
+test('RP-122: the nonce of one origin is never shown to another, whatever the path', async () => {
+  const config = providerSchema.parse({ issuer: 'https://login.test', clientId: 'app', dpopKey: key.pem });
+  const client = createDpopClient(config, { clock: systemClock, random: systemRandom });
+  assert.ok(client);
+  const shown: unknown[] = [];
+  const call = (url: string, dpopNonce: string | null) =>
+    client.send({ to: 'authorization-server', method: 'POST', url, accessToken: null }, async (proof) => {
+      shown.push(readJwt(proof).claims.nonce);
+      const rest = { contentType: '', cacheControl: '', wwwAuthenticate: '', text: '' };
+      return { status: 200, dpopNonce, ...rest };
+    });
+  await call('https://login.test/token', 'of-login');
+  await call('https://mtls.login.test/token', 'of-mtls');
+  await call('https://login.test:8443/token', null);
+  await call('https://login.test/par', null);
+  await call('https://mtls.login.test/par?x=1', null);
+  assert.deepEqual(shown, [undefined, undefined, undefined, 'of-login', 'of-mtls']);
+});
+
 test('twenty thousand proofs have twenty thousand ids', () => {
   const config = providerSchema.parse({ issuer: 'https://login.test', clientId: 'app', dpopKey: key.pem });
   const client = createDpopClient(config, { clock: systemClock, random: systemRandom });
