@@ -23,6 +23,7 @@ import { createCookieReader } from '../../src/sessions/cookie-header.ts';
 import { createCookieNames } from '../../src/sessions/cookie-names.ts';
 import type { LoginTransaction, LoginTransactions, Sessions } from '../../src/sessions/sessions.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createFakeTokenIssuer } from './fake-token-issuer.ts';
 import { createHead } from './heads.ts';
 import { createMapDirectory, type MapDirectory } from './map-directory.ts';
 
@@ -80,6 +81,7 @@ export function createScriptedProvider(
     name,
     issuer,
     responseMode,
+    tokenIssuer: createFakeTokenIssuer({ name, issuer }),
     readSignedState: null,
     asked: [],
     redeemed: [],

@@ -2,6 +2,7 @@
 import type { Clock } from '../../src/core/clock.ts';
 import type { Claims, TokenSet } from '../../src/core/identity.ts';
 import type { Provider, RefreshOutcome, SignedIn } from '../../src/oidc/provider.ts';
+import { createFakeTokenIssuer } from './fake-token-issuer.ts';
 
 export interface RefreshCall {
   readonly subject: string;
@@ -59,6 +60,7 @@ export function createFakeProvider(deps: { readonly clock: Clock; readonly name?
     name,
     issuer: `https://${name}.test`,
     responseMode: 'query',
+    tokenIssuer: createFakeTokenIssuer({ name, issuer: `https://${name}.test` }),
     readSignedState: null,
     refreshes,
     revoked,
