@@ -2,8 +2,7 @@
  * What the metadata of a provider say about signed requests, signed answers and `profile: fapi2`, held against the
  * configuration: better one sentence about the option in question than logins that fail at the provider.
  */
-import type { ResolvedConfig } from './fapi-profile.ts';
-import { isSignedAnswer } from './fapi-profile.ts';
+import { isSignedAnswer, type ResolvedConfig } from './fapi-profile.ts';
 import { readSigningKey } from './signing-key.ts';
 import type { JsonObject } from './strict-json.ts';
 
@@ -48,25 +47,28 @@ function answerConflict(metadata: JsonObject, config: ResolvedConfig): MetadataC
 }
 
 function profileConflict(metadata: JsonObject, config: ResolvedConfig): MetadataConflict | null {
-  const { clientAuthentication, certificateBoundTokens, dpopKey } = config;
+  const { clientAuthentication: method, certificateBoundTokens, clientKey, dpopKey } = config;
   if (certificateBoundTokens && metadata.tls_client_certificate_bound_access_tokens !== true) {
     return { member: 'tls_client_certificate_bound_access_tokens', why: 'is not true' };
   }
+  const assertionKey = method === 'private_key_jwt' ? clientKey : undefined;
+  const assertion = algorithmsOf(assertionKey?.reveal(), config.clientKeyAlgorithm);
   return (
-    lacking(metadata, 'token_endpoint_auth_methods_supported', [clientAuthentication]) ??
+    lacking(metadata, 'token_endpoint_auth_methods_supported', [method]) ??
+    lacking(metadata, 'token_endpoint_auth_signing_alg_values_supported', assertion) ??
     lacking(metadata, 'code_challenge_methods_supported', ['S256']) ??
     lacking(metadata, 'id_token_signing_alg_values_supported', config.idTokenSigningAlgorithms) ??
-    (dpopKey === undefined
-      ? null
-      : lacking(metadata, 'dpop_signing_alg_values_supported', algorithmsOf(dpopKey.reveal(), undefined)))
+    lacking(metadata, 'dpop_signing_alg_values_supported', algorithmsOf(dpopKey?.reveal(), undefined))
   );
 }
 
-/** A conflict when the member is a list that has none of these. */
+/** A conflict when the member is a list that has none of what is wanted. */
 function lacking(metadata: JsonObject, member: string, wanted: readonly string[]): MetadataConflict | null {
   const offered = metadata[member];
-  if (!Array.isArray(offered) || wanted.some((name) => offered.includes(name))) return null;
-  return { member, why: `has no ${wanted.join(', ')}` };
+  if (wanted.length === 0 || !Array.isArray(offered)) return null;
+  return wanted.some((name) => offered.includes(name))
+    ? null
+    : { member, why: `has no ${wanted.join(', ')}` };
 }
 
 /** Ed25519 has two names (RFC 9864); empty when there is no key. */

@@ -214,6 +214,7 @@ test('RP-033: metadata of another issuer are refused', async () => {
 const conflicts: readonly (readonly [member: string, value: unknown])[] = [
   ['pushed_authorization_request_endpoint', undefined],
   ['token_endpoint_auth_methods_supported', ['client_secret_basic']],
+  ['token_endpoint_auth_signing_alg_values_supported', ['HS256', 'RS256']],
   ['code_challenge_methods_supported', ['plain']],
   ['id_token_signing_alg_values_supported', ['RS256']],
   ['dpop_signing_alg_values_supported', ['RS256']],
