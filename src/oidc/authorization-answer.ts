@@ -8,7 +8,7 @@ import { Refusal } from './refusal.ts';
 
 const single = ['code', 'state', 'iss', 'error', 'error_description', 'error_uri', 'session_state'] as const;
 
-/** Other response types and JARM are not asked for; whoever sends them mixes flows. */
+/** Other response types are not asked for, and a signed answer has been opened by now: whoever sends these mixes flows. */
 const foreign = ['response', 'id_token', 'access_token', 'token', 'token_type'] as const;
 
 /** Error codes of RFC 6749 and OpenID Connect that are repeated in logs; anything else becomes `other`. */
