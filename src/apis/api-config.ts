@@ -1,9 +1,9 @@
 /** What the configuration may say about one API: a resource server (RFC 6749 section 1.1) that the gate speaks for. */
 import { z } from 'zod';
 import { duration, secret } from '../core/scalars.ts';
-import type { Secret } from '../core/secret.ts';
 import { decryptionKeys } from '../oidc/provider-config.ts';
 import { tokenIssuerSchema } from '../oidc/token-issuer-config.ts';
+import { apiProblems, secretAlgorithms } from './api-rules.ts';
 import { dpopSchema } from './dpop-config.ts';
 
 /** With a public key of the issuer, which can only check. */
@@ -20,17 +20,6 @@ const publicKeyAlgorithms = [
   'EdDSA',
   'Ed25519',
 ] as const;
-
-/** The least bytes of a secret: those of the hash (RFC 7518 section 3.2). */
-const secretLengths = { HS256: 32, HS384: 48, HS512: 64 } as const;
-
-type SecretAlgorithm = keyof typeof secretLengths;
-
-function isSecretAlgorithm(algorithm: string): algorithm is SecretAlgorithm {
-  return Object.hasOwn(secretLengths, algorithm);
-}
-
-const secretAlgorithms = Object.keys(secretLengths) as [SecretAlgorithm, ...SecretAlgorithm[]];
 
 const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one scope: no spaces, no quotes');
 
@@ -143,32 +132,9 @@ export const apiSchema = z
       ),
   })
   .superRefine((api, context) => {
-    for (const { path, message } of apiProblems(api)) context.addIssue({ code: 'custom', path, message });
+    for (const { path, message } of apiProblems(api)) {
+      context.addIssue({ code: 'custom', path: [...path], message });
+    }
   });
 
 export type ApiConfig = z.output<typeof apiSchema>;
-
-interface SecretFields {
-  readonly issuers: readonly unknown[];
-  readonly algorithms: readonly string[];
-  readonly hmacSecret?: Secret | undefined;
-}
-
-/** What no field can tell alone. */
-function apiProblems({
-  issuers,
-  algorithms,
-  hmacSecret,
-}: SecretFields): { path: string[]; message: string }[] {
-  const symmetric = algorithms.filter(isSecretAlgorithm);
-  if (hmacSecret === undefined) {
-    if (symmetric.length === 0) return [];
-    return [{ path: ['hmacSecret'], message: `is missing: ${symmetric.join(', ')} needs it` }];
-  }
-  const problem = (message: string) => [{ path: ['hmacSecret'], message }];
-  if (symmetric.length === 0) return problem('is there, but `algorithms` names none of HS256, HS384, HS512');
-  if (issuers.length > 1) return problem('needs a single issuer: with it, one could sign for the others');
-  const length = Buffer.byteLength(hmacSecret.reveal());
-  const least = Math.max(...symmetric.map((algorithm) => secretLengths[algorithm]));
-  return length < least ? problem(`is too short: ${length} bytes where ${least} are needed`) : [];
-}

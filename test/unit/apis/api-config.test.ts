@@ -36,6 +36,20 @@ test('an issuer may be described in place, and is checked there', () => {
   assert.notDeepEqual(problems({ issuers: [{ issuer: 'https://login.test', keys: 1 }] }), []);
 });
 
+test('an issuer that is there twice is a mistake', () => {
+  const other = { issuer: 'https://login.test' };
+  assert.deepEqual(problems({ issuers: ['main', 'main'] }), ['issuers.1']);
+  assert.deepEqual(problems({ issuers: [other, 'main', other] }), ['issuers.2']);
+});
+
+test('tokens cannot be asked about where the gate is no client', () => {
+  const silent = { issuer: 'https://login.test' };
+  const able = { issuer: 'https://other.test', clientId: 'gate', clientSecret: 'secret' };
+  assert.deepEqual(problems({ issuers: [silent], introspection: {} }), ['issuers.0']);
+  assert.deepEqual(problems({ issuers: [silent, able], introspection: {} }), []);
+  assert.deepEqual(problems({ issuers: [able, silent], introspection: { when: 'always' } }), ['issuers.1']);
+});
+
 describe('signatures by a secret', () => {
   const bytes = (count: number) => 's'.repeat(count);
 
