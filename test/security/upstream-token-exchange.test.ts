@@ -6,7 +6,7 @@ import { SallyportError } from '../../src/core/errors.ts';
 import type { Session } from '../../src/core/session.ts';
 import { createKeyRing } from '../../src/keys/create-key-ring.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
-import { until } from '../support/session-fixture.ts';
+import { createSessionFixture, until } from '../support/session-fixture.ts';
 import { createSharedStore } from '../support/shared-store.ts';
 import {
   createCaller,
@@ -168,6 +168,26 @@ describe('RS-071: an exchanged token is kept', () => {
     assert.equal(grants.calls[1]?.subject, 'after-a-refresh');
   });
 
+  test('RS-071: it follows the session: another one after a refresh, none after a logout, another one after the next sign-in', async () => {
+    const gate = createSessionFixture();
+    const { grants, sent } = node({ clock: gate.clock });
+    const { session, cookie } = await gate.signIn();
+    assert.equal(await sent(route, session), 'Bearer own-1');
+    const same = await gate.sessionOf(cookie);
+    assert.equal(await sent(route, same), 'Bearer own-1');
+    const renewed = await gate.sessions.renew(session);
+    assert.equal(await sent(route, renewed), 'Bearer own-2');
+    await gate.sessions.end(session, 'logout');
+    assert.equal(await gate.sessionOf(cookie), null);
+    const next = await gate.signIn();
+    assert.equal(await sent(route, next.session), 'Bearer own-3');
+    assert.deepEqual(
+      grants.calls.map(({ subject }) => subject),
+      ['access-1', 'access-2', 'access-3'],
+    );
+    await gate.sessions.close();
+  });
+
   test('RS-071: neither the store nor the keys open it without the token that was exchanged', async () => {
     const { clock, shared, keyRing, nodes } = fleet();
     const session = createSession(clock);
@@ -273,6 +293,34 @@ describe('when another node has the lock', () => {
     const lock = await lockOf(shared);
     clock.advance(lock.expiresAt - clock.now());
     assert.equal(await waiting, 'Bearer own-1');
+  });
+
+  test('one that has just finished is believed: what it got counts', async () => {
+    const { clock, grants, shared, keyRing, nodes } = fleet();
+    const session = createSession(clock);
+    const store = shared.node();
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    let asked = false;
+    const late = node({
+      clock,
+      grants,
+      shared,
+      keyRing,
+      store: {
+        ...store,
+        async addIfAbsent(key, entry) {
+          asked = true;
+          await finished;
+          return store.addIfAbsent(key, entry);
+        },
+      },
+    });
+    const waiting = late.sent(route, elsewhere(session));
+    await until(() => asked);
+    assert.equal(await nodes[0].sent(route, session), 'Bearer own-1');
+    finish();
+    assert.equal(await waiting, 'Bearer own-1');
+    assert.equal(grants.calls.length, 1);
   });
 
   test('one that is at it for too long makes the others fail, and not ask as well', async () => {

@@ -155,6 +155,17 @@ describe('after a 401 of the application', () => {
     assert.equal(grants.calls.length, 2);
   });
 
+  test('requests that meet a renewal under way, which fails, get the token of the one that follows', async () => {
+    const { clock, grants, obtain } = createTokenNode();
+    await obtain(renewing, null);
+    clock.advance(580_000);
+    grants.script(fails(new SallyportError('ERR_PROVIDER_UNAVAILABLE', 'down')), () => grants.issue());
+    const tokens = await Promise.all(Array.from({ length: 50 }, () => obtain(renewing, null)));
+    const renewed = await Promise.all(tokens.map((token) => token?.renew?.()));
+    assert.deepEqual(new Set(renewed.map((token) => token?.value)), new Set(['Bearer own-2']));
+    assert.equal(grants.calls.length, 3);
+  });
+
   test('an application that takes no token at all renews once in half a minute', async () => {
     const { clock, grants, obtain } = createTokenNode();
     for (let request = 0; request < 10; request += 1) {
