@@ -13,11 +13,14 @@ import { writeYaml } from '../../src/config/convert/write-yaml.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { formatProblems } from '../../src/config/problem.ts';
 import { parseSource } from '../../src/config/source.ts';
-import { makePfx } from '../support/make-pfx.ts';
+import { makeTlsFiles } from '../support/tls-files.ts';
 
 const golden = join(import.meta.dirname, 'ooproxy');
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-convert-'));
-before(() => writeFileSync(join(folder, 'cert.pfx'), makePfx('hunter2')));
+before(() => {
+  using files = makeTlsFiles();
+  writeFileSync(join(folder, 'cert.pfx'), files.pfx('-passout', 'pass:hunter2'));
+});
 after(() => rmSync(folder, { recursive: true }));
 
 function inputOf(name: string): ConverterInput {

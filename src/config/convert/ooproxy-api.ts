@@ -69,7 +69,7 @@ export function convertApi(conversation: Conversation): Fields {
   note(
     null,
     ['apis', 'main', 'profile'],
-    'Like ooproxy, tokens need not have the type `at+jwt`. ID tokens are refused; ooproxy takes them. Tokens have to have `exp`.',
+    'Like ooproxy, tokens need not have the type `at+jwt`. They have to have `exp`, `sub` and the client (`client_id`, `azp`, `appid` or `cid`). ID tokens are refused; ooproxy takes them.',
   );
   return {
     ...convertAudience(conversation),
