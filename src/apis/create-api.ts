@@ -1,5 +1,4 @@
 /** Puts one API together: see `api.ts` for what it promises. */
-import type { ApiCaller } from '../core/api-caller.ts';
 import type { Authentication } from '../core/authentication.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CredentialRefusal } from '../core/credential-refusal.ts';
@@ -7,11 +6,11 @@ import type { Emit } from '../core/events.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { RequestHead } from '../core/request-head.ts';
 import type { TokenIssuer } from '../oidc/token-issuer.ts';
-import type { Api, Demand } from './api.ts';
+import type { Api } from './api.ts';
 import type { ApiConfig } from './api-config.ts';
 import { type AuthorizationHeader, readAuthorization } from './authorization-header.ts';
 import { type Challenges, createChallenges, type Failure } from './challenges.ts';
-import { checkDemand } from './demands.ts';
+import { checkDemand, type DemandRules } from './demands.ts';
 import type { DpopCheck } from './dpop-check.ts';
 import { createResourceMetadata } from './resource-metadata.ts';
 import { createTokenCheck } from './token-check.ts';
@@ -53,6 +52,7 @@ export function createApi(name: string, config: ApiConfig, deps: ApiDeps): Api {
     size: config.cacheSize,
     inactiveFor: Math.min(config.introspection?.cache ?? 0, longestInactive),
   });
+  const demandRules: DemandRules = { challenges, leeway: config.leeway, now: clock.now };
   const holder: HolderRules = { checkProof: deps.checkProof, dpopRequired: config.dpop.required };
 
   const refuse = (head: RequestHead, refusal: CredentialRefusal): Authentication => {
@@ -98,8 +98,7 @@ export function createApi(name: string, config: ApiConfig, deps: ApiDeps): Api {
         ? verdict.then((found) => judge(head, sent, found))
         : judge(head, sent, verdict);
     },
-    authorize: (caller: ApiCaller, demand: Demand) =>
-      checkDemand(caller, demand, { challenges, leeway: config.leeway, now: clock.now }),
+    authorize: (caller, demand) => checkDemand(caller, demand, demandRules),
     challenge: (demand) => challenges.nothing(demand, 'no-token'),
   };
 }
