@@ -7,6 +7,7 @@ import { Refusal } from './refusal.ts';
 import { type KeySource, openSignedToken } from './signed-token.ts';
 import type { DecryptToken } from './token-decryption.ts';
 import type { TokenIssuer } from './token-issuer.ts';
+import { isMac } from './verify-signature.ts';
 
 export interface TokenIssuerParts {
   readonly name: string;
@@ -36,7 +37,7 @@ export function assembleTokenIssuer(parts: TokenIssuerParts): TokenIssuer {
       return {
         alg,
         claims,
-        trustedUntil: alg.startsWith('HS') ? Number.POSITIVE_INFINITY : keys.trustedUntil(),
+        trustedUntil: isMac(alg) ? Number.POSITIVE_INFINITY : keys.trustedUntil(),
       };
     },
     async introspect(token) {

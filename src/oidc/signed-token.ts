@@ -6,7 +6,7 @@ import type { MaybePromise } from '../core/maybe-promise.ts';
 import type { ProviderKeys } from './jwks.ts';
 import { Refusal } from './refusal.ts';
 import { type JsonObject, parseStrictObject } from './strict-json.ts';
-import { verifyMac, verifySignature } from './verify-signature.ts';
+import { isMac, verifyMac, verifySignature } from './verify-signature.ts';
 
 export interface SignedTokenRules {
   /** What it is; begins the words of its refusals. */
@@ -44,7 +44,7 @@ export async function openSignedToken(
   rules: SignedTokenRules,
 ): Promise<OpenedToken> {
   const { alg, kid, payload, input, signature } = readToken(token, rules);
-  if (symmetric.has(alg)) {
+  if (isMac(alg)) {
     const { secret } = rules;
     if (!secret || !verifyMac(alg, secret, input, signature)) throw new Refusal(`${rules.name}-signature`);
   } else {
@@ -56,8 +56,6 @@ export async function openSignedToken(
   }
   return { alg, claims: parseTokenJson(payload, rules.name) };
 }
-
-const symmetric: ReadonlySet<string> = new Set(['HS256', 'HS384', 'HS512']);
 
 interface TokenParts {
   readonly alg: string;

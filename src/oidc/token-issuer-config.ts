@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { duration } from '../core/scalars.ts';
 import { isLoopbackHost } from './address-policy.ts';
-import { checkClient, clientFields } from './client-authentication-config.ts';
+import { checkClient, clientFields, isConfidential } from './client-authentication-config.ts';
 import { readJwk } from './jwk-check.ts';
+import { importJwk } from './key-set.ts';
 import {
   decryptionKeys,
   endpointHost,
@@ -39,12 +40,16 @@ const keySet = z
   })
   .superRefine(({ keys }, context) => {
     for (const [index, key] of keys.entries()) {
-      const read = readJwk(key);
+      const jwk = readJwk(key);
+      const read = typeof jwk === 'string' || importJwk(jwk) !== null ? jwk : 'malformed';
       if (typeof read !== 'string') continue;
       const message = `is no public key that can check signatures: ${read}`;
       context.addIssue({ code: 'custom', path: ['keys', index], message });
     }
   });
+
+/** What is there for introspection alone. */
+const clientMembers = ['introspectionEndpoint', 'clientSecret', 'clientKey', 'clientCertificate'] as const;
 
 export const tokenIssuerSchema = z
   .strictObject({
@@ -113,14 +118,14 @@ export const tokenIssuerSchema = z
     }
     if (config.jwks !== undefined && config.jwksUri !== undefined)
       refuse('jwks', 'stands beside jwksUri: say one');
-    if (config.clientId !== undefined) checkClient(config, context);
-    else
-      for (const member of clientMembers) {
-        if (config[member] !== undefined) refuse(member, 'is of no use without clientId');
-      }
+    if (config.clientId === undefined) {
+      const useless = clientMembers.filter((member) => config[member] !== undefined);
+      for (const member of useless) refuse(member, 'is of no use without clientId');
+      return;
+    }
+    checkClient(config, context);
+    if (!canAuthenticate(config))
+      refuse('clientSecret', 'is missing: nobody is told about tokens without proof');
   });
-
-/** What is there for introspection alone. */
-const clientMembers = ['introspectionEndpoint', 'clientSecret', 'clientKey', 'clientCertificate'] as const;
 
 export type TokenIssuerConfig = z.output<typeof tokenIssuerSchema>;
