@@ -40,8 +40,8 @@ const none: Authentication = { kind: 'none' };
 /** What `identity.issuer` says of a key: no issuer of tokens has such a name. */
 const issuer = 'urn:sallyport:api-keys';
 
-/** Of the threads of the pool, four, two are left for files and names. */
-const hashing = { atOnce: 2, waiting: 256 } as const;
+/** Of the threads of the pool, four, two are left for files and names. Whoever waits longer than seconds has gone. */
+const hashing = { atOnce: 2, waiting: 64 } as const;
 
 export function createApiKeys(config: ApiKeysConfig, deps: ApiKeysDeps): ApiKeys {
   const { clock, emit } = deps;

@@ -82,7 +82,8 @@ const loudest = ['silent', 'error', 'warn', 'info', 'debug'];
 /** Levels of env_logger: one for everything, or `module=level` separated by commas. The loudest counts. */
 export function convertLog({ settings, from, note }: Conversation): Fields {
   const setting = settings.get('RUST_LOG');
-  if (setting === null) {
+  // An empty one is none, to env_logger as well.
+  if (setting === null || setting.value === '') {
     note(
       'RUST_LOG',
       [],

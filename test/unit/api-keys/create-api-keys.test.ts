@@ -145,3 +145,21 @@ test('a key that comes twice is refused, even when both are the same', () => {
   refusalOf(answer);
   assert.equal(refusals[0]?.detail, 'several-keys');
 });
+
+test('a wrong key that passes the cheap check is computed once, and then known to be wrong', async () => {
+  const [key, other] = [makeKey('ci'), makeKey('ci')];
+  const [real, wrong] = [cheapHash(key).split('$'), cheapHash(other).split('$')];
+  // Salt and check of one key with the hash of another: what one in four billion wrong keys meets.
+  const hash = [...real.slice(0, 6), wrong[6]].join('$');
+  const { apiKeys, refusals } = createApiKeysFixture({ keys: { ci: { hash } } });
+  const first = apiKeys.authenticate(withKey(key), anyKey);
+  assert.ok(first instanceof Promise);
+  refusalOf(await first);
+  const second = apiKeys.authenticate(withKey(key), anyKey);
+  assert.ok(!(second instanceof Promise));
+  refusalOf(second);
+  assert.deepEqual(
+    refusals.map(({ detail }) => detail),
+    ['wrong-key', 'wrong-key'],
+  );
+});
