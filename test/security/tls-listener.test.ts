@@ -126,7 +126,9 @@ describe('what the TLS listener speaks', { concurrency: 4 }, () => {
 });
 
 describe('what the TLS listener refuses to wait for', { concurrency: 8 }, () => {
-  test('DL-008: a handshake that does not come, or comes byte by byte, ends after ten seconds', async (t) => {
+  test('DL-008: a handshake that does not come, or comes byte by byte, ends after ten seconds', {
+    timeout: 30_000,
+  }, async (t) => {
     // The second one would keep any timer of idleness from ending it.
     await using harness = await startTls();
     const begun = performance.now();
@@ -370,12 +372,14 @@ describe('shutting both listeners', () => {
     const busy = await rawConnect(harness.tlsPort, { tls: {} });
     busy.write(get('/a'));
     await busy.waitFor(() => answers.length === 1);
+    const asked = performance.now();
     const closed = harness.door.close();
     await idle.waitClosed();
     answers[0]?.();
     const [answer] = await busy.waitResponses(1);
     assert.equal(answer?.header('connection'), 'close');
     assert.equal(await closed, true);
+    assert.ok(performance.now() - asked < 8000, 'it waited for the end of a handshake');
     await begun.waitClosed();
     await assert.rejects(rawConnect(harness.tlsPort));
     await assert.rejects(rawConnect(harness.port));
