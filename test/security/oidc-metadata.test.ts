@@ -210,6 +210,7 @@ function loginByName({ network, metadata, config }: ByName) {
         jwks_uri: `${issuer}/jwks`,
         userinfo_endpoint: undefined,
         revocation_endpoint: undefined,
+        introspection_endpoint: undefined,
         ...metadata,
       },
     },
