@@ -124,7 +124,7 @@ export const tokenIssuerSchema = z
       return;
     }
     checkClient(config, context);
-    if (!canAuthenticate(config))
+    if (!isConfidential(config))
       refuse('clientSecret', 'is missing: nobody is told about tokens without proof');
   });
 
