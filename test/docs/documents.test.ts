@@ -54,7 +54,7 @@ for (const file of documents) {
     for (const [, script = ''] of textOf(file).matchAll(/npm run ([a-z-]+)/g)) {
       assert.ok(script in scripts, `npm run ${script}`);
     }
-    const named = textOf(file).matchAll(/(?:npx sallyport|`sallyport|npm run sallyport --) ([a-z]+)/g);
+    const named = textOf(file).matchAll(/(?:npx sallyport|`sallyport|npm run sallyport --) ([a-z-]+)/g);
     for (const [, command = ''] of named) assert.ok(command in commands, `sallyport ${command}`);
   });
 
