@@ -17,6 +17,7 @@ const granted: readonly (readonly [title: string, claims: object, scopes: readon
   ['scp as text', { scope: undefined, scp: 'read write' }, ['read', 'write']],
   ['scp as a list', { scope: undefined, scp: ['read', 'write'] }, ['read', 'write']],
   ['both, and the same', { scope: 'read write', scp: ['write', 'read'] }, ['read', 'write']],
+  ['both, and one says more', { scope: 'read', scp: ['read', 'write'] }, null],
   ['both, and different', { scope: 'read', scp: ['write'] }, null],
   ['tabs', { scope: 'read\twrite' }, null],
   ['a line break', { scope: 'read\nwrite' }, null],
