@@ -3,6 +3,7 @@
  * that whoever has no such token cannot make the gate compute.
  */
 import { createHash } from 'node:crypto';
+import { isBase64url } from '../oidc/base64url.ts';
 import { fitsHeader, type PublicJwk, readJwk } from '../oidc/jwk-check.ts';
 import { jwkThumbprint } from '../oidc/jwk-thumbprint.ts';
 import { importJwk } from '../oidc/key-set.ts';
@@ -33,7 +34,7 @@ const maxTokenId = 1024;
 export function readProof(proof: string, bound: BoundToken, algorithms: readonly string[]): UnverifiedProof {
   if (proof.length > maxLength) throw new Refusal('dpop-proof-too-large');
   const [header, payload, signature, ...more] = proof.split('.', 4);
-  if (!isPart(header) || !isPart(payload) || !isPart(signature) || more.length > 0) {
+  if (!isBase64url(header) || !isBase64url(payload) || !isBase64url(signature) || more.length > 0) {
     throw new Refusal('dpop-proof-malformed');
   }
   const { alg, jwk } = readHeader(Buffer.from(header, 'base64url'), algorithms);
@@ -47,10 +48,6 @@ export function readProof(proof: string, bound: BoundToken, algorithms: readonly
       return key !== null && verifySignature(alg, key, input, Buffer.from(signature, 'base64url'));
     },
   };
-}
-
-function isPart(part: string | undefined): part is string {
-  return part !== undefined && /^[A-Za-z0-9_-]+$/.test(part);
 }
 
 /** The key comes with the proof and is believed only because the token names it. */

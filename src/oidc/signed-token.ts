@@ -3,6 +3,7 @@
  * The claims given on come from the very bytes that were verified. ID, logout and access tokens begin here.
  */
 import type { MaybePromise } from '../core/maybe-promise.ts';
+import { isBase64url } from './base64url.ts';
 import type { ProviderKeys } from './jwks.ts';
 import { Refusal } from './refusal.ts';
 import { type JsonObject, parseStrictObject } from './strict-json.ts';
@@ -72,7 +73,7 @@ function readToken(token: string, rules: SignedTokenRules): TokenParts {
   const parts = token.split('.', 6);
   if (parts.length === 5) throw new Refusal(`${name}-encrypted`);
   const [header, payload, signature] = parts;
-  if (parts.length !== 3 || !isPart(header) || !isPart(payload) || !isPart(signature)) {
+  if (parts.length !== 3 || !isBase64url(header) || !isBase64url(payload) || !isBase64url(signature)) {
     throw new Refusal(`${name}-malformed`);
   }
   return {
@@ -81,11 +82,6 @@ function readToken(token: string, rules: SignedTokenRules): TokenParts {
     input: token.slice(0, -1 - signature.length),
     signature: Buffer.from(signature, 'base64url'),
   };
-}
-
-/** Also refuses padding and white space, which some libraries forgive: one token has one spelling. */
-function isPart(part: string | undefined): part is string {
-  return part !== undefined && /^[A-Za-z0-9_-]+$/.test(part);
 }
 
 /** `jwk`, `jku`, `x5u` and `x5c` are not even looked at: a token does not bring its own key. */
