@@ -162,8 +162,11 @@ interface Granting {
 async function grantEverything({ provider, apis }: Granting, accountId: string, clientId: string) {
   const grant = new provider.Grant({ accountId, clientId });
   grant.addOIDCScope(scopes);
-  for (const [resource, { scope }] of Object.entries(apis?.resources ?? {}))
+  for (const [resource, { scope }] of Object.entries(apis?.resources ?? {})) {
     grant.addResourceScope(resource, scope);
+    // They are scopes of the provider too (registrations may name them), and it asks for both kinds.
+    grant.addOIDCScope(scope);
+  }
   return { grant, id: await grant.save() };
 }
 
