@@ -24,16 +24,18 @@ export interface TokenSource {
   readonly now: number;
 }
 
-type Rules = Pick<ApiConfig, 'audience' | 'subject' | 'requiredClaims' | 'leeway' | 'profile'>;
+type Rules = Pick<
+  ApiConfig,
+  'audience' | 'dangerouslyAllowAnyAudience' | 'subject' | 'requiredClaims' | 'leeway' | 'profile'
+>;
 
 /** Of a JWT whose signature was verified. Fails with a `Refusal` that names the check. */
 export function judgeClaims(claims: JsonObject, source: TokenSource, rules: Rules): GoodToken {
   if (claims.iss !== source.issuer.issuer) throw new Refusal('issuer');
   const expiresAt = readTime(claims.exp, 'expiry') * 1000;
   const audiences = checkAudience(claims.aud, rules);
-  const subject = readSubject(claims.sub);
   const scopes = readGranted(claims);
-  const clientId = readClientId(claims, rules.profile);
+  const { clientId, subject } = readParties(claims, rules.profile);
   if (rules.profile === 'rfc9068') checkRequired(claims);
   else checkIsAccessToken(claims, { audiences, clientId, scopes });
   checkTimes(claims, expiresAt, { now: source.now, leeway: rules.leeway });
@@ -52,7 +54,6 @@ export function judgeAnswer(answer: JsonObject, source: TokenSource, rules: Rule
   checkTokenType(answer.token_type);
   const audiences = checkAudience(answer.aud, rules);
   const clientId = readClientId(answer, 'lenient');
-  // A client that acts for itself is its own subject (RFC 9068 section 2.2); servers leave it out here.
   const subject = readSubject(answer.sub ?? clientId);
   checkTimes(answer, expiresAt, { now: source.now, leeway: rules.leeway });
   checkDemanded(answer, subject, rules);
@@ -104,12 +105,16 @@ function makeGood(claims: JsonObject, source: TokenSource, read: Read): GoodToke
 }
 
 /** One string or a list of strings; one of them exactly one of ours: no prefix, no other case, no slash more or less. */
-function checkAudience(aud: unknown, { audience }: Rules): readonly string[] {
+function checkAudience(
+  aud: unknown,
+  { audience, dangerouslyAllowAnyAudience: isAny }: Rules,
+): readonly string[] {
+  if (isAny && aud === undefined) return [];
   const named: unknown = typeof aud === 'string' ? [aud] : aud;
   if (!Array.isArray(named) || named.length > 100) throw new Refusal('audience');
   const audiences: readonly unknown[] = named;
   if (!audiences.every((one): one is string => typeof one === 'string')) throw new Refusal('audience');
-  if (!audience.some((ours) => audiences.includes(ours))) throw new Refusal('audience');
+  if (!isAny && !audience.some((ours) => audiences.includes(ours))) throw new Refusal('audience');
   return audiences;
 }
 
@@ -124,6 +129,23 @@ const clientClaims: Readonly<Record<ApiConfig['profile'], readonly string[]>> = 
   rfc9068: ['client_id'],
   lenient: ['client_id', 'azp', 'appid', 'cid'],
 };
+
+/**
+ * Who acts, and for whom. A client that acts for itself is its own subject (RFC 9068 section 2.2): leniently one of the
+ * two may be left out, as Duende's servers do.
+ */
+function readParties(
+  claims: JsonObject,
+  profile: ApiConfig['profile'],
+): { readonly clientId: string; readonly subject: string } {
+  const isNamed = clientClaims[profile].some((candidate) => claims[candidate] !== undefined);
+  if (profile === 'lenient' && !isNamed) {
+    const subject = readSubject(claims.sub);
+    return { clientId: subject, subject };
+  }
+  const clientId = readClientId(claims, profile);
+  return { clientId, subject: readSubject(profile === 'lenient' ? (claims.sub ?? clientId) : claims.sub) };
+}
 
 function readClientId(claims: JsonObject, profile: ApiConfig['profile']): string {
   const name = clientClaims[profile].find((candidate) => claims[candidate] !== undefined);
@@ -156,9 +178,13 @@ function checkTimes(claims: JsonObject, expiresAt: number, { now, leeway }: Mome
 function checkDemanded(claims: JsonObject, subject: string, rules: Rules): void {
   if (rules.subject !== undefined && subject !== rules.subject) throw new Refusal('subject');
   for (const [name, wanted] of Object.entries(rules.requiredClaims)) {
-    const value = claims[name];
-    if (value !== wanted && !(Array.isArray(value) && value.includes(wanted))) throw new Refusal('claim');
+    const values = Array.isArray(wanted) ? wanted : [wanted];
+    if (!values.every((one) => holds(claims[name], one))) throw new Refusal('claim');
   }
+}
+
+function holds(claim: unknown, wanted: unknown): boolean {
+  return claim === wanted || (Array.isArray(claim) && claim.includes(wanted));
 }
 
 /** Refresh tokens can be introspected too, and some servers say what they are. */

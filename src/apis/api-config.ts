@@ -66,8 +66,13 @@ export const apiSchema = z
       ),
     audience: z
       .array(z.string().min(1))
-      .min(1, 'is empty: a token for any application would be taken')
+      .max(100)
+      .default([])
       .describe('One of these must be an audience (`aud`) of the token, exactly.'),
+    dangerouslyAllowAnyAudience: z
+      .boolean()
+      .default(false)
+      .describe('Takes tokens that were issued for other applications, too; `audience` is empty then.'),
     algorithms: z
       .array(z.enum([...publicKeyAlgorithms, ...secretAlgorithms]))
       .min(1)
@@ -84,10 +89,10 @@ export const apiSchema = z
       .optional()
       .describe('The one subject (`sub`) whose tokens are taken, exactly.'),
     requiredClaims: z
-      .record(z.string().min(1), z.union([z.string(), z.number(), z.boolean()]))
+      .record(z.string().min(1), z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).min(1)]))
       .default({})
       .describe(
-        'Claims that a token must have, with exactly this value; where the claim is a list, it must hold the value.',
+        'Claims that a token must have, with exactly this value; where the claim is a list, it must hold the value. Of several values, it must hold each.',
       ),
     leeway: duration().prefault('5s').describe("By how much the issuer's clock may differ."),
     profile: z

@@ -17,8 +17,8 @@ export interface FieldProblem {
   readonly message: string;
 }
 
-export function apiProblems(api: IssuerFields & SecretFields): readonly FieldProblem[] {
-  return [...issuerProblems(api), ...secretProblems(api)];
+export function apiProblems(api: IssuerFields & AudienceFields & SecretFields): readonly FieldProblem[] {
+  return [...issuerProblems(api), ...audienceProblems(api), ...secretProblems(api)];
 }
 
 interface IssuerFields {
@@ -40,6 +40,22 @@ function issuerProblems({ issuers, introspection }: IssuerFields): FieldProblem[
   }
   const message = 'cannot be asked about tokens without `clientId`, and `introspection` says so';
   return [...twice, ...silent.map((index) => ({ path: ['issuers', index], message }))];
+}
+
+interface AudienceFields {
+  readonly audience: readonly string[];
+  readonly dangerouslyAllowAnyAudience: boolean;
+}
+
+function audienceProblems({ audience, dangerouslyAllowAnyAudience }: AudienceFields): FieldProblem[] {
+  if (audience.length > 0) {
+    const message = 'stands beside `audience`, which it would make void';
+    return dangerouslyAllowAnyAudience ? [{ path: ['dangerouslyAllowAnyAudience'], message }] : [];
+  }
+  if (dangerouslyAllowAnyAudience) return [];
+  const message =
+    'is missing: without it a token for any application would be taken. Write what `aud` of your tokens holds';
+  return [{ path: ['audience'], message }];
 }
 
 interface SecretFields {

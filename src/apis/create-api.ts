@@ -43,7 +43,7 @@ export function createApi(name: string, config: ApiConfig, deps: ApiDeps): Api {
   const challenges = createChallenges({
     realm: name,
     metadataUrl: metadata === null ? null : `${deps.publicUrl}${metadata.path}`,
-    schemes: config.dpop.required ? ['DPoP'] : ['Bearer'],
+    schemes: config.dpop.use === 'required' ? ['DPoP'] : ['Bearer'],
     proofAlgorithms: config.dpop.algorithms,
   });
   const find = createVerifiedTokens({
@@ -53,7 +53,7 @@ export function createApi(name: string, config: ApiConfig, deps: ApiDeps): Api {
     inactiveFor: Math.min(config.introspection?.cache ?? 0, longestInactive),
   });
   const demandRules: DemandRules = { challenges, leeway: config.leeway, now: clock.now };
-  const holder: HolderRules = { checkProof: deps.checkProof, dpopRequired: config.dpop.required };
+  const holder: HolderRules = { checkProof: deps.checkProof, dpop: config.dpop.use };
 
   const refuse = (head: RequestHead, refusal: CredentialRefusal): Authentication => {
     const { detail } = refusal;

@@ -22,18 +22,20 @@ export interface ApisDeps {
   readonly sealing: NonceSeal;
   /** Whether clients can show certificates: to the gate's own listener, or to a trusted proxy. */
   readonly takesCertificates: boolean;
+  /** The listener serves every host (`listen.hosts: ['*']`). */
+  readonly anyHost: boolean;
   readonly clock: Clock;
   readonly emit: Emit;
 }
 
 export function createApis(config: Readonly<Record<string, ApiConfig>>, deps: ApisDeps): Apis {
-  const { publicUrl, store, sealing, takesCertificates, clock, emit } = deps;
+  const { publicUrl, anyHost, store, sealing, takesCertificates, clock, emit } = deps;
   return new Map(
     Object.entries(config).map(([name, api]) => [
       name,
       createApi(name, api, {
         issuers: issuersOf(name, api, deps),
-        checkProof: createDpopCheck(api.dpop, { store, clock, publicUrl, sealing }),
+        checkProof: createDpopCheck(api.dpop, { store, clock, publicUrl, anyHost, sealing }),
         publicUrl: publicUrl.origin,
         takesCertificates,
         clock,

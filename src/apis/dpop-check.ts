@@ -32,6 +32,8 @@ export interface DpopCheckDeps {
   readonly store: Pick<Store, 'addIfAbsent'>;
   readonly clock: Clock;
   readonly publicUrl: URL;
+  /** The listener serves every host: then the one that a client names says nothing (`listen.hosts: ['*']`). */
+  readonly anyHost: boolean;
   /** The key ring of the fleet, for nonces. */
   readonly sealing: NonceSeal;
 }
@@ -42,7 +44,7 @@ const skew = 60_000;
 const noHeaders: HeaderList = [];
 
 export function createDpopCheck(config: DpopConfig, deps: DpopCheckDeps): DpopCheck {
-  const { store, clock, publicUrl, sealing } = deps;
+  const { store, clock, sealing } = deps;
   const isFirstUse = createFirstUse(store);
   const nonces = config.nonce ? createDpopNonces(config.nonceLifetime, { sealing, clock }) : null;
 
@@ -50,7 +52,7 @@ export function createDpopCheck(config: DpopConfig, deps: DpopCheckDeps): DpopCh
     const { claims, isSigned } = readProof(onlyProof(head.headers), bound, config.algorithms);
     const jti = readTokenId(claims);
     if (claims.htm !== head.method) throw new Refusal('dpop-proof-htm');
-    if (typeof claims.htu !== 'string' || !namesRequest(claims.htu, head, publicUrl)) {
+    if (typeof claims.htu !== 'string' || !namesRequest(claims.htu, head, deps)) {
       throw new Refusal('dpop-proof-htu');
     }
     checkTokenHash(claims, bound.token);

@@ -18,11 +18,11 @@ const proofAlgorithms = [
 ] as const;
 
 export const dpopSchema = z.strictObject({
-  required: z
-    .boolean()
-    .default(false)
+  use: z
+    .enum(['optional', 'required', 'never'])
+    .default('optional')
     .describe(
-      'Takes tokens that are bound to a DPoP key alone, and says so in the metadata of the resource.',
+      '`optional`: tokens that are bound to a DPoP key need a proof, others do not. `required`: takes bound tokens alone, and says so in the metadata of the resource. `never`: refuses them.',
     ),
   algorithms: z
     .array(z.enum(proofAlgorithms))

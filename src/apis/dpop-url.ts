@@ -25,11 +25,17 @@ function respell(path: string): string {
 
 /**
  * Whether `htu` names the request: at the public URL, or at the host that the client named, which the listener has found
- * among those that it answers for (`listen.hosts`). Never a host of the client's choice.
+ * among those that it answers for (`listen.hosts`). Never a host of the client's choice: a proof that was made for another
+ * server could be sent on to this one.
  */
-export function namesRequest(htu: string, head: RequestHead, publicUrl: URL): boolean {
+export function namesRequest(
+  htu: string,
+  head: RequestHead,
+  { publicUrl, anyHost }: { readonly publicUrl: URL; readonly anyHost: boolean },
+): boolean {
   const named = normaliseUrl(htu);
   if (named === null) return false;
   const { path } = head.url;
-  return named === publicUrl.origin + path || named === `${head.client.scheme}://${head.host}${path}`;
+  if (named === publicUrl.origin + path) return true;
+  return !anyHost && named === `${head.client.scheme}://${head.host}${path}`;
 }

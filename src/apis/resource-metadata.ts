@@ -47,8 +47,8 @@ function describe(
     authorization_servers: issuers,
     ...(scopesSupported.length === 0 ? {} : { scopes_supported: scopesSupported }),
     bearer_methods_supported: ['header'],
-    dpop_signing_alg_values_supported: proofAlgorithms,
-    ...(dpop.required ? { dpop_bound_access_tokens_required: true } : {}),
+    ...(dpop.use === 'never' ? {} : { dpop_signing_alg_values_supported: proofAlgorithms }),
+    ...(dpop.use === 'required' ? { dpop_bound_access_tokens_required: true } : {}),
     ...(takesCertificates ? { tls_client_certificate_bound_access_tokens: true } : {}),
   });
 }

@@ -10,6 +10,7 @@ import type { TokenScheme } from './authorization-header.ts';
 import { isBoundToCertificate } from './certificate-binding.ts';
 import type { Confirmation } from './confirmation.ts';
 import type { DpopCheck } from './dpop-check.ts';
+import type { DpopConfig } from './dpop-config.ts';
 
 export interface SentToken {
   readonly scheme: TokenScheme;
@@ -25,21 +26,22 @@ export interface HolderRefusal {
 
 export interface HolderRules {
   readonly checkProof: DpopCheck;
-  readonly dpopRequired: boolean;
+  readonly dpop: DpopConfig['use'];
 }
 
 /** Null when it may be used. Throws `ERR_STORE_UNAVAILABLE` when it cannot tell whether a proof came before. */
 export function checkHolder(
   head: RequestHead,
   { scheme, token, confirmation }: SentToken & { readonly confirmation: Confirmation | null },
-  { checkProof, dpopRequired }: HolderRules,
+  { checkProof, dpop }: HolderRules,
 ): MaybePromise<HolderRefusal | null> {
   if (confirmation?.kind === 'dpop') {
+    if (dpop === 'never') return dpopUnwanted;
     // Sent as a bearer token it would be good for whoever has stolen it (RFC 9449 section 7.2).
     return scheme === 'DPoP' ? checkProof(head, { jkt: confirmation.jkt, token }) : dpopAsBearer;
   }
   if (scheme === 'DPoP') return notBound;
-  if (dpopRequired) return dpopDemanded;
+  if (dpop === 'required') return dpopDemanded;
   if (confirmation === null) return null;
   const { certificateThumbprint } = head.client;
   return isBoundToCertificate(confirmation.thumbprint, certificateThumbprint) ? null : otherCertificate;
@@ -48,6 +50,7 @@ export function checkHolder(
 const refusal = (detail: string): HolderRefusal => ({ error: 'invalid_token', detail, headers: [] });
 
 const dpopAsBearer = refusal('dpop-as-bearer');
+const dpopUnwanted = refusal('dpop-unwanted');
 const notBound = refusal('dpop-unbound');
 const dpopDemanded = refusal('dpop-required');
 const otherCertificate = refusal('certificate');

@@ -1,6 +1,6 @@
 /** What only works in one process or on one machine, and what the nodes of a fleet must have in common. */
 import type { Finding } from './issues.ts';
-import { isMapping } from './schema-tree.ts';
+import { isMapping, valueAt } from './schema-tree.ts';
 
 type Data = Readonly<Record<string, unknown>>;
 
@@ -31,7 +31,7 @@ const rules: readonly (readonly [member: string, rule: Rule])[] = [
     'store',
     ({ store }, { isFleet, hasWorkers, isShared }) =>
       hasWorkers && !isFleet && isShared && store === 'memory'
-        ? 'is `memory`, which the other workers do not see: write `sqlite`, or `workers: 1`'
+        ? 'is `memory`, which the other workers do not see, neither sessions nor DPoP proofs: write `sqlite`, or `workers: 1`, or `dpop: { use: never }` in an api without sessions'
         : null,
   ],
   [
@@ -77,7 +77,7 @@ export function checkFleet(data: Data): readonly Finding[] {
   const { workers } = data;
   const isFleet = data.fleet === true;
   const hasWorkers = workers === 'auto' || (typeof workers === 'number' && workers > 1);
-  const isShared = takesSessions(data) || demandsProofs(data);
+  const isShared = takesSessions(data) || takesProofs(data);
   return rules.flatMap(([member, rule]) => {
     const reason = rule(session, { isFleet, hasWorkers, isShared });
     return reason === null ? [] : [{ path: ['session', member], reason, suggestion: null }];
@@ -95,9 +95,6 @@ function takesSessions({ routes }: Data): boolean {
 }
 
 /** A DPoP proof counts once (RFC 9449 section 11.1), whichever process it comes to. */
-function demandsProofs({ apis }: Data): boolean {
-  return (
-    isMapping(apis) &&
-    Object.values(apis).some((api) => isMapping(api) && isMapping(api.dpop) && api.dpop.required === true)
-  );
+function takesProofs({ apis }: Data): boolean {
+  return isMapping(apis) && Object.values(apis).some((api) => valueAt(api, ['dpop', 'use']) !== 'never');
 }

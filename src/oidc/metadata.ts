@@ -50,9 +50,11 @@ export function parseMetadata(text: string, config: ProviderConfig): Metadata {
   const endpoints: Partial<Record<(typeof required | typeof optional)[number], string>> = {};
   for (const member of required) endpoints[member] = readEndpoint(member, json[member], config);
   for (const member of optional) {
-    if (json[member] !== undefined && json[member] !== null && isUsed(member, config)) {
-      endpoints[member] = readEndpoint(member, json[member], config);
-    }
+    const value = json[member];
+    if (value === undefined || value === null || !isUsed(member, config)) continue;
+    // Nobody who signs in needs it: on a host that is not listed it is left out, and opaque tokens are refused.
+    if (member === 'introspection_endpoint' && isElsewhere(value, config)) continue;
+    endpoints[member] = readEndpoint(member, value, config);
   }
   const conflict = findMetadataConflict(json, resolveProfile(config));
   if (conflict !== null) throw refused(conflict.member, conflict.why);
@@ -128,6 +130,11 @@ export function readEndpoint(
     throw refused(member, `is on ${url.host}, not on the host of the issuer; add it to \`endpointHosts\``);
   }
   return value;
+}
+
+function isElsewhere(value: unknown, { issuer, endpointHosts }: ProviderConfig): boolean {
+  const url = typeof value === 'string' ? URL.parse(value) : null;
+  return url !== null && !mayHoldEndpoints(url, new URL(issuer), endpointHosts);
 }
 
 /** The issuer's own host and port, its subdomains, and what the operator listed (RP-144). */

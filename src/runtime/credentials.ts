@@ -40,6 +40,7 @@ export function createCredentialParts(
     },
     sealing: nonceSeal(deps.rings.tokens),
     takesCertificates: takesCertificates(config),
+    anyHost: config.listen.hosts.includes('*'),
   });
   const upstreamTokens = createUpstreamTokens({
     ...deps,

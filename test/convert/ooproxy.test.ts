@@ -90,11 +90,6 @@ const mistakes: readonly [env: Record<string, string | undefined>, toml: string 
       /^PROVIDER_URL \(environment and settings\.toml\): is missing/,
     ],
     [{ UPSTREAM_URL: '' }, null, /^UPSTREAM_URL \(environment variable UPSTREAM_URL\): is empty/],
-    [
-      { AUDIENCE: undefined },
-      null,
-      /^AUDIENCE \(environment\): is missing: ooproxy takes a token for any application/,
-    ],
     [{ AUDIENCE: 'my-api' }, null, /^AUDIENCE \(environment variable AUDIENCE\): must be JSON/],
     [{ AUDIENCE: '[]' }, null, /^AUDIENCE .*must be JSON/],
     [{ AUDIENCE: '["a", 1]' }, null, /^AUDIENCE .*must be JSON/],

@@ -11,7 +11,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { parseSource } from '../../src/config/source.ts';
 import { configOf, validConfig } from '../support/configs.ts';
 import { summaryOf } from '../support/fake-directory.ts';
-import { localhostCertificate } from '../support/localhost-certificate.ts';
+import { localhostCertificate, localhostKey } from '../support/localhost-certificate.ts';
 
 const guide = readFileSync(new URL('../../docs/guides/sessions.md', import.meta.url), 'utf8');
 
@@ -27,9 +27,12 @@ test('every configuration in the guide is valid', () => {
   const shown = blocks('yaml');
   assert.ok(shown.length >= 2);
   for (const text of shown) {
-    const source = parseSource(text.replace(/\{ file: [^}]+ \}/g, '{ env: PEM }'), 'yaml');
+    const withoutFiles = text
+      .replace(/\{ file: [^}]+\.key \}/g, '{ env: KEY }')
+      .replace(/\{ file: [^}]+ \}/g, '{ env: PEM }');
+    const source = parseSource(withoutFiles, 'yaml');
     assert.ok(source.ok);
-    const env = { ADMIN_TOKEN: 'x'.repeat(44), PEM: localhostCertificate };
+    const env = { ADMIN_TOKEN: 'x'.repeat(44), PEM: localhostCertificate, KEY: localhostKey };
     const { admin } = configOf(parseConfig({ ...validConfig(), ...(source.data as object) }, env));
     assert.ok(admin?.sessions !== undefined);
   }

@@ -143,7 +143,7 @@ describe('bound tokens', () => {
   });
 
   test('where DPoP is required, nothing else is taken or advertised', async () => {
-    const fixture = createApiFixture({ dpop: { required: true } });
+    const fixture = createApiFixture({ dpop: { use: 'required' } });
     const refusal = refusalOf(await fixture.ask(`Bearer ${await signAccessToken(fixture.claims())}`));
     assert.equal(refusal.detail, 'dpop-required');
     const { headers } = fixture.api.challenge(noDemand);

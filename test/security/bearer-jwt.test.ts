@@ -284,6 +284,29 @@ describe('claims', () => {
     });
   }
 
+  for (const [groups, good] of [
+    [['staff', 'admins', 'x'], true],
+    [['staff'], false],
+    ['staff', false],
+    [undefined, false],
+  ] as const) {
+    test(`of several required values a claim holds each: ${JSON.stringify(groups)}`, async () => {
+      const fixture = createApiFixture({ requiredClaims: { groups: ['admins', 'staff'] } });
+      const authentication = await fixture.ask(`Bearer ${await signAccessToken(fixture.claims({ groups }))}`);
+      if (good) callerOf(authentication);
+      else assertRefused(authentication, 'claim');
+    });
+  }
+
+  test('RS-022: any audience, or none, is taken only where the configuration says so', async () => {
+    for (const aud of ['https://other.test', undefined]) {
+      const token = `Bearer ${await signAccessToken(createApiFixture().claims({ aud }))}`;
+      assertRefused(await createApiFixture().ask(token), 'audience');
+      const open = createApiFixture({ audience: [], dangerouslyAllowAnyAudience: true });
+      assert.deepEqual(callerOf(await open.ask(token)).audiences, aud === undefined ? [] : [aud]);
+    }
+  });
+
   test('the one subject that is taken is compared whole', async () => {
     const fixture = createApiFixture({ subject: 'alice' });
     callerOf(await fixture.ask(`Bearer ${await signAccessToken(fixture.claims())}`));
@@ -395,6 +418,8 @@ const vendors: readonly (readonly [name: string, changes: object, client: string
     'app-1',
   ],
   ['Keycloak', { azp: 'app-1', typ: 'Bearer', client_id: undefined, nonce: 'n', acr: '1' }, 'app-1'],
+  ['Duende for a client itself', { client_id: 'app-1', sub: undefined }, 'app-1'],
+  ['a server that names no client', { client_id: undefined, sub: 'svc' }, 'svc'],
   ['Okta', { cid: 'app-1', scp: ['orders.read'], client_id: undefined, scope: undefined }, 'app-1'],
 ];
 

@@ -51,13 +51,14 @@ beforeEach(() => {
 
 function makeCheck(
   config: Readonly<Record<string, unknown>> = {},
-  deps: { readonly clock?: Clock; readonly store?: Store } = {},
+  deps: { readonly clock?: Clock; readonly store?: Store; readonly anyHost?: boolean } = {},
 ): DpopCheck {
   const parsed = dpopSchema.parse(config);
   return createDpopCheck(parsed, {
     store: deps.store ?? store,
     clock: deps.clock ?? systemClock,
     publicUrl,
+    anyHost: deps.anyHost ?? false,
     sealing: ring,
   });
 }
@@ -192,6 +193,9 @@ describe('the URL, in all its spellings', () => {
     assert.equal(await at('http://gate.internal:8080/orders/1'), null);
     assert.equal(await at(url), null);
     assert.equal((await at('https://gate.internal:8080/orders/1'))?.detail, 'dpop-proof-htu');
+    const open = makeCheck({}, { anyHost: true });
+    const sent = sender.prove(request, { claims: { htu: 'http://gate.internal:8080/orders/1' } });
+    assert.equal((await open(head([sent], internal), bound))?.detail, 'dpop-proof-htu');
   });
 });
 

@@ -107,6 +107,7 @@ test('RS-051: a token that the provider has bound to a key is good with proofs o
     store: createMemoryStore({ clock: systemClock }),
     clock: systemClock,
     publicUrl: new URL('https://app.test'),
+    anyHost: false,
     sealing: { seal: (plaintext) => plaintext, open: () => null },
   });
   const send = async (by: typeof sender) => {

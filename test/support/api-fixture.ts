@@ -62,6 +62,7 @@ export function createApiOver<Issuer extends TokenIssuer>(
       store: createMemoryStore({ clock }),
       sealing: { seal: (plain) => plain, open: (sealed) => sealed },
       takesCertificates: false,
+      anyHost: false,
       clock,
       emit: (name, event) => {
         events.push({ name, event });

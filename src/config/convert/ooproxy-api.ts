@@ -69,7 +69,7 @@ export function convertApi(conversation: Conversation): Fields {
   note(
     null,
     ['apis', 'main', 'profile'],
-    'Like ooproxy, tokens need not have the type `at+jwt`. They have to have `exp`, `sub` and the client (`client_id`, `azp`, `appid` or `cid`). ID tokens are refused; ooproxy takes them.',
+    'Like ooproxy, tokens need not have the type `at+jwt`. They have to have `exp` and say who calls: `sub`, or the client in `client_id`, `azp`, `appid` or `cid`. ID tokens are refused; ooproxy takes them.',
   );
   return {
     ...convertAudience(conversation),
@@ -77,6 +77,8 @@ export function convertApi(conversation: Conversation): Fields {
     ...convertSubject(conversation),
     leeway: convertLeeway(settings.get('LEEWAY')),
     profile: 'lenient',
+    // It does not know them, and with several processes a proof would have to be remembered somewhere.
+    dpop: { use: 'never' },
   };
 
   function convertLeeway(leeway: Setting | null): string {
@@ -95,30 +97,32 @@ function convertSubject({ settings, from }: Conversation): Fields {
 
 /** ooproxy compares `aud` as a whole: of a list, the token has to have every member. */
 function convertAudience(conversation: Conversation): Fields {
-  const { from, note } = conversation;
-  const setting = conversation.need(
-    'AUDIENCE',
-    'ooproxy takes a token for any application then, and the gate takes none. Write what `aud` of your tokens holds, as JSON: "https://api.example.com"',
-  );
-  const audiences = setting === null ? null : readAudience(setting, conversation);
-  if (setting === null || audiences === null) return {};
+  const { settings, from, note } = conversation;
+  const setting = settings.get('AUDIENCE');
+  if (setting === null) {
+    note(
+      'AUDIENCE',
+      ['apis', 'main', 'dangerouslyAllowAnyAudience'],
+      'Not set, so a token for any application is taken, as by ooproxy. Write what `aud` of your tokens holds into `audience` in its place.',
+    );
+    return { dangerouslyAllowAnyAudience: true };
+  }
+  const audiences = readAudience(setting, conversation);
+  if (audiences === null) return {};
   const path = ['apis', 'main', 'audience'] as const;
   from(setting, path);
-  const [first, second, ...others] = audiences;
-  if (second === undefined) {
+  const [first, ...others] = audiences;
+  if (others.length === 0) {
     note('AUDIENCE', path, 'Tokens may have other audiences as well; in ooproxy they may not.');
     return { audience: [first] };
   }
-  note('AUDIENCE', path, 'Like in ooproxy, a token needs all of them: one here, one in `requiredClaims`.');
-  if (others.length > 0) {
-    note(
-      'AUDIENCE',
-      path,
-      `Not demanded any more, as two are the most: ${others.map((one) => JSON.stringify(one)).join(', ')}.`,
-    );
-  }
+  note(
+    'AUDIENCE',
+    path,
+    'Like in ooproxy, a token needs all of them: one here, the others in `requiredClaims`. It may have more; in ooproxy it may not.',
+  );
   from(setting, ['apis', 'main', 'requiredClaims']);
-  return { audience: [first], requiredClaims: { aud: second } };
+  return { audience: [first], requiredClaims: { aud: others } };
 }
 
 /** Each audience once; null when it is no JSON of one, which has been reported. */

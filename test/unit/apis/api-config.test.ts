@@ -13,7 +13,7 @@ test('issuers and audience are enough', () => {
   assert.equal(config.profile, 'rfc9068');
   assert.equal(config.introspection, undefined);
   assert.equal(config.cacheSize, 10_000);
-  assert.equal(config.dpop.required, false);
+  assert.equal(config.dpop.use, 'optional');
   assert.deepEqual(config.requiredClaims, {});
   assert.ok(!config.algorithms.some((algorithm) => algorithm.startsWith('HS')));
 });
@@ -23,6 +23,10 @@ test('neither issuers nor audience can be left out or empty: then any token woul
   assert.deepEqual(problems({ issuers: [] }), ['issuers']);
   assert.deepEqual(problems({ audience: undefined }), ['audience']);
   assert.deepEqual(problems({ audience: [] }), ['audience']);
+});
+
+test('any audience is taken only where a switch with a loud name says so', () => {
+  assert.deepEqual(problems({ audience: [], dangerouslyAllowAnyAudience: true }), []);
 });
 
 test('an issuer may be described in place, and is checked there', () => {
@@ -98,7 +102,9 @@ const refused: readonly (readonly [settings: object, path: string])[] = [
   [{ leeway: 5 }, 'leeway'],
   [{ introspection: { when: 'never' } }, 'introspection.when'],
   [{ introspection: { ttl: '5s' } }, 'introspection'],
-  [{ requiredClaims: { groups: ['a'] } }, 'requiredClaims.groups'],
+  [{ requiredClaims: { groups: [] } }, 'requiredClaims.groups'],
+  [{ requiredClaims: { groups: [1] } }, 'requiredClaims.groups'],
+  [{ dangerouslyAllowAnyAudience: true }, 'dangerouslyAllowAnyAudience'],
   [{ corsOrigins: ['https://app.test/'] }, 'corsOrigins.0'],
   [{ corsOrigins: ['app.test'] }, 'corsOrigins.0'],
   [{ corsOrigins: ['null'] }, 'corsOrigins.0'],

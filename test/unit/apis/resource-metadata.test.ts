@@ -45,7 +45,7 @@ test('RS-080: says who issues tokens, how they are sent, and which scopes there 
 
 test('says what tokens have to be bound to', () => {
   const document = make(
-    { resource: 'https://app.test', dpop: { required: true } },
+    { resource: 'https://app.test', dpop: { use: 'required' } },
     { takesCertificates: true },
   )?.document;
   assert.equal(document?.dpop_bound_access_tokens_required, true);
