@@ -1,4 +1,7 @@
-/** The application behind a fleet: tells who it took the request to be from, streams when asked, and counts. */
+/**
+ * The application behind a fleet: tells who it took the request to be from, streams or refuses the token when asked, and
+ * counts.
+ */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
@@ -30,6 +33,10 @@ export async function startApp(): Promise<App> {
       response.writeHead(200, { 'content-type': 'application/octet-stream' });
       const timer = setInterval(() => response.write('.'.repeat(64)), 100);
       response.on('close', () => clearInterval(timer));
+      return;
+    }
+    if (request.url?.endsWith('/refuse')) {
+      response.writeHead(401, { 'content-length': 0 }).end();
       return;
     }
     let received = '';
