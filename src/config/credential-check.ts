@@ -17,6 +17,8 @@ export function checkCredentials(data: Data): readonly Finding[] {
     ...checkApiNames(data),
     ...checkApiKeyNames(data),
     ...checkOwnTokens(data),
+    ...checkExchanges(data),
+    ...checkResources(data),
     ...checkAudiences(data),
     ...checkAssertionKeys(data),
     ...checkHosts(data),
@@ -89,6 +91,67 @@ function checkOwnTokens(data: Data): Finding[] {
           ),
         ]
       : [];
+  });
+}
+
+/** A public client has nothing to ask for a token of its own with (RFC 6749 section 4.4). */
+const proofs = ['clientSecret', 'clientKey', 'clientCertificate'];
+
+/** Who issued a token is who can exchange it. */
+function checkExchanges(data: Data): Finding[] {
+  const [provider] = isMapping(data.providers) ? Object.values(data.providers) : [];
+  const isPublic = isMapping(provider) && !proofs.some((member) => Object.hasOwn(provider, member));
+  return routesOf(data).flatMap((route, index) => {
+    const rule = valueAt(route, ['upstreamToken']);
+    const isExchange = isMapping(rule) && 'exchange' in rule;
+    const isClient = rule === 'client' || (isMapping(rule) && 'client' in rule);
+    const path = ['routes', index, 'upstreamToken'] as const;
+    const found: Finding[] = [];
+    if ((isExchange || isClient) && isPublic) {
+      const message =
+        'needs a client that can prove who it is: give the provider a `clientSecret`, `clientKey` or `clientCertificate`';
+      found.push(finding(path, message));
+    }
+    const issuers = valueAt(data.apis, [String(valueAt(route, ['api'])), 'issuers']);
+    if (isExchange && Array.isArray(issuers) && issuers.some((issuer) => typeof issuer !== 'string')) {
+      found.push(finding(path, 'cannot exchange tokens of issuers that are no `providers`'));
+    }
+    return found;
+  });
+}
+
+/** Two documents cannot be at one address: the later one would hide the other. */
+function checkResources({ apis, publicUrl }: Data): Finding[] {
+  const origin = typeof publicUrl === 'string' ? URL.parse(publicUrl)?.origin : undefined;
+  const entries = Object.entries(isMapping(apis) ? apis : {}).map(([name, api]) => {
+    const audience = valueAt(api, ['audience']);
+    const named = valueAt(api, ['resource']);
+    const candidates = named === undefined ? (Array.isArray(audience) ? audience : []) : [named];
+    const resource = candidates.find((one) => typeof one === 'string' && URL.parse(one)?.origin === origin);
+    return {
+      name,
+      named,
+      resource: resource === undefined ? undefined : String(resource).replace(/\/$/, ''),
+    };
+  });
+  return entries.flatMap(({ name, named, resource }, index) => {
+    if (typeof named === 'string' && resource === undefined && origin !== undefined) {
+      return [
+        finding(
+          ['apis', name, 'resource'],
+          `is not under publicUrl (${origin}), where its metadata would be`,
+        ),
+      ];
+    }
+    const other = entries.slice(0, index).find((one) => resource !== undefined && one.resource === resource);
+    return other === undefined
+      ? []
+      : [
+          finding(
+            ['apis', name],
+            `has the metadata of the api \`${other.name}\` (${resource}): name another \`resource\``,
+          ),
+        ];
   });
 }
 

@@ -53,12 +53,12 @@ function checkResponseModes({ publicUrl, providers }: Readonly<Record<string, un
   const url = new URL(publicUrl);
   if (url.protocol === 'https:' || isLoopback(url.hostname)) return [];
   return Object.entries(providers).flatMap(([name, provider]) =>
-    isMapping(provider) && provider.responseMode === 'form_post'
+    isMapping(provider) && /^form_post/.test(String(provider.responseMode))
       ? [
           finding(
             ['providers', name, 'responseMode'],
             'cannot work over plain http: browsers keep its login cookie only from https and loopback',
-            'query',
+            String(provider.responseMode).replace('form_post', 'query'),
           ),
         ]
       : [],
@@ -132,7 +132,7 @@ function checkEndpointPaths(data: Readonly<Record<string, unknown>>) {
 
 function checkListeners(data: Readonly<Record<string, unknown>>) {
   const admin = valueAt(data, ['admin', 'address']);
-  if (typeof admin !== 'string' || admin.endsWith(':0') || admin !== valueAt(data, ['listen', 'address']))
-    return [];
+  const open = [valueAt(data, ['listen', 'address']), valueAt(data, ['listen', 'tls', 'address'])];
+  if (typeof admin !== 'string' || admin.endsWith(':0') || !open.includes(admin)) return [];
   return [finding(['admin', 'address'], 'is the address of `listen` too: metrics must not be public')];
 }

@@ -1,4 +1,5 @@
 /** What is wrong with a configuration, said so that it can be put right without reading the source. */
+import { formatPath, type Path } from './schema-tree.ts';
 
 export interface Problem {
   /** `routes[2].cluster`; empty when it is about the whole. */
@@ -17,6 +18,10 @@ export interface Problem {
 export interface Warning {
   readonly path: string;
   readonly message: string;
+}
+
+export function warning(path: Path, message: string): Warning {
+  return { path: formatPath(path), message };
 }
 
 /** For a terminal: one block for each problem. */

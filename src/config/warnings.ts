@@ -1,10 +1,11 @@
 /** What is legal but deserves a look, said at start and by `sallyport check`. */
 import { parseRoutePattern } from '../pipeline/route-pattern.ts';
 import { credentialsOf } from './credential-check.ts';
-import type { Warning } from './problem.ts';
+import { credentialWarnings } from './credential-warnings.ts';
+import { type Warning, warning } from './problem.ts';
 import { isLoopback } from './public-url.ts';
 import type { Config } from './schema.ts';
-import { formatPath, isMapping, type Path, valueAt } from './schema-tree.ts';
+import { isMapping, type Path, valueAt } from './schema-tree.ts';
 
 /** `data` is the configuration as written: it tells what was left to a default. */
 export function warningsOf(config: Config, data: unknown): readonly Warning[] {
@@ -13,12 +14,11 @@ export function warningsOf(config: Config, data: unknown): readonly Warning[] {
     ...aboutListeners(config),
     ...aboutSessions(config),
     ...aboutRedis(config),
+    ...credentialWarnings(config),
     ...aboutClusters(config),
     ...aboutRoutes(config, data),
   ];
 }
-
-const warning = (path: Path, message: string): Warning => ({ path: formatPath(path), message });
 
 /** Every switch that takes a protection away has a name that says so. */
 function unsafeSwitches(data: unknown, path: Path = []): readonly Warning[] {
@@ -33,7 +33,7 @@ function unsafeSwitches(data: unknown, path: Path = []): readonly Warning[] {
 
 function aboutListeners({ admin, listen, publicUrl }: Config): readonly Warning[] {
   const found: Warning[] = [];
-  if (publicUrl.startsWith('https:') && listen.trustedProxies.length === 0) {
+  if (publicUrl.startsWith('https:') && listen.trustedProxies.length === 0 && listen.tls === undefined) {
     found.push(
       warning(
         ['listen', 'trustedProxies'],

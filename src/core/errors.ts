@@ -96,7 +96,7 @@ export const errorTable = {
   ERR_PROVIDER_CLIENT: {
     status: 503,
     title: 'Sign-in is not set up correctly',
-    help: 'The provider refused the gate itself (`invalid_client`, `unauthorized_client`): check `clientId` and `clientSecret`.',
+    help: 'The provider refused the gate itself (`invalid_client`, `unauthorized_client`): check `clientId`, `clientSecret`, `clientKey` and `clientCertificate`.',
   },
   ERR_LOGIN_DENIED: {
     status: 403,

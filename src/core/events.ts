@@ -285,7 +285,7 @@ export const eventTable: { readonly [Name in EventName]: EventDefinition } = {
   'token.withheld': {
     level: 'warn',
     audit: false,
-    help: 'A token was not sent, because the application is not among its audiences (`clusters.*.audiences`).',
+    help: 'A token was not sent: the application is not among its audiences (`clusters.*.audiences`), or it is bound to a key of the caller (DPoP), and of use to nobody else.',
   },
   'header.omitted': {
     level: 'warn',

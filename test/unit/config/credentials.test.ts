@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { hashApiKey } from '../../../src/api-keys/key-hash.ts';
-import { complaints, validConfig } from '../../support/configs.ts';
+import { parseConfig } from '../../../src/config/load.ts';
+import { warningsOf } from '../../../src/config/warnings.ts';
+import { complaints, configOf, validConfig } from '../../support/configs.ts';
+import { localhostCertificate, localhostKey } from '../../support/localhost-certificate.ts';
 
 type Fields = Record<string, unknown>;
 
@@ -116,6 +119,65 @@ const rows: readonly (readonly [title: string, data: Fields, expected: readonly 
     ['routes[0].retryUnauthorized: needs an `upstreamToken` that the gate can renew'],
   ],
   [
+    'a token of the gate itself without a way to prove who it is',
+    withParts(
+      { access: 'public', upstreamToken: 'client' },
+      { providers: { main: { issuer: 'https://login.example.com', clientId: 'app' } } },
+    ),
+    [
+      'routes[0].upstreamToken: needs a client that can prove who it is: give the provider a `clientSecret`, `clientKey` or `clientCertificate`',
+    ],
+  ],
+  [
+    'an exchange of tokens that no provider issued',
+    withParts(
+      { ...bearer, upstreamToken: { exchange: { audience: 'x' } } },
+      { apis: { orders: { ...api, issuers: [{ issuer: 'https://other.example.com' }] } } },
+    ),
+    ['routes[0].upstreamToken: cannot exchange tokens of issuers that are no `providers`'],
+  ],
+  [
+    'two apis with one identifier',
+    withParts(bearer, {
+      apis: {
+        orders: { ...api, audience: ['https://app.example.com/x'] },
+        others: { ...api, audience: ['https://app.example.com/x/'] },
+      },
+    }),
+    [
+      'apis.others: has the metadata of the api `orders` (https://app.example.com/x): name another `resource`',
+    ],
+  ],
+  [
+    'an identifier elsewhere',
+    withParts(bearer, { apis: { orders: { ...api, resource: 'https://elsewhere.example.com/' } } }),
+    ['apis.orders.resource: is not under publicUrl (https://app.example.com), where its metadata would be'],
+  ],
+  [
+    'a signed answer that is posted over plain http',
+    withParts(
+      { access: 'signed-in' },
+      {
+        publicUrl: 'http://app.example.com',
+        dangerouslyAllowHttpPublicUrl: true,
+        providers: {
+          main: { issuer: 'https://login.example.com', clientId: 'app', responseMode: 'form_post.jwt' },
+        },
+      },
+    ),
+    [
+      'providers.main.responseMode: cannot work over plain http: browsers keep its login cookie only from https and loopback',
+    ],
+  ],
+  [
+    'operators at the address of the TLS listener',
+    withParts(bearer, {
+      admin: { address: '127.0.0.1:8443' },
+      listen: { tls: { address: '127.0.0.1:8443', certificate: localhostCertificate, key: localhostKey } },
+    }),
+    ['admin.address: is the address of `listen` too: metrics must not be public'],
+  ],
+  [
     'HS256 without a secret',
     withParts(bearer, { apis: { orders: { ...api, algorithms: ['HS256'] } } }),
     ['apis.orders.hmacSecret: is missing: HS256 needs it'],
@@ -125,5 +187,39 @@ const rows: readonly (readonly [title: string, data: Fields, expected: readonly 
 for (const [title, data, expected] of rows) {
   test(`${title}: ${expected.length === 0 ? 'is a configuration' : 'is told'}`, () => {
     assert.deepEqual(complaints(data), expected);
+  });
+}
+
+const looks: readonly (readonly [title: string, data: Fields, path: string])[] = [
+  [
+    'a secret that signs',
+    withParts(bearer, { apis: { orders: { ...api, algorithms: ['HS256'], hmacSecret: 's'.repeat(32) } } }),
+    'apis.orders.hmacSecret',
+  ],
+  [
+    'the audience of ID tokens',
+    withParts(bearer, { apis: { orders: { ...api, profile: 'lenient', audience: ['app'] } } }),
+    'apis.orders.audience',
+  ],
+  [
+    'a renewal that cannot be',
+    withParts(
+      { access: 'signed-in', upstreamToken: 'access', retryUnauthorized: true },
+      { session: { store: 'cookie' } },
+    ),
+    'routes[0].retryUnauthorized',
+  ],
+  [
+    'any audience',
+    withParts(bearer, { apis: { orders: { issuers: ['main'], dangerouslyAllowAnyAudience: true } } }),
+    'apis.orders.dangerouslyAllowAnyAudience',
+  ],
+  ['any host', withParts(bearer, { listen: { hosts: ['*'] } }), 'listen.hosts'],
+];
+
+for (const [title, data, path] of looks) {
+  test(`${title}: is warned of`, () => {
+    const warned = warningsOf(configOf(parseConfig(data)), data).map((warning) => warning.path);
+    assert.ok(warned.includes(path), warned.join(' '));
   });
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { headerValue } from '../../../src/core/headers.ts';
-import { createAssertionKeysEndpoint } from '../../../src/endpoints/assertion-keys.ts';
 import { endpointsSchema } from '../../../src/endpoints/endpoints-config.ts';
+import { createPublicDocument } from '../../../src/endpoints/public-document.ts';
 import { parseSigningKey } from '../../../src/keys/signing-key.ts';
 import { publicKeySet } from '../../../src/upstream-tokens/assertion-keys.ts';
 import { createHead } from '../../support/heads.ts';
@@ -12,7 +12,7 @@ test('the key set is public: every origin may read it, caches may keep it, and n
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const read = parseSigningKey(privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
   assert.ok(read.ok);
-  const endpoint = createAssertionKeysEndpoint(publicKeySet([read.key]));
+  const endpoint = createPublicDocument(publicKeySet([read.key]), 'application/jwk-set+json', 300);
   const answer = await endpoint(createHead(), async () => '');
   assert.equal(answer.status, 200);
   assert.equal(headerValue(answer.headers, 'content-type'), 'application/jwk-set+json');
