@@ -35,6 +35,8 @@ export interface RunningGate extends GateAlone {
 export interface GateSetup {
   /** Laid over the configuration, section by section. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Over what the gate says of the provider. */
+  readonly providerSettings?: Readonly<Record<string, unknown>>;
   readonly provider?: ExampleProviderOptions;
   readonly gate?: GateOptions;
   readonly dataDir?: string;
@@ -92,9 +94,13 @@ export const exampleRoutes = [
 const clientSecret = 'a secret with :+%/ ~ in it';
 
 /** The configuration of the README's example over the given parts, and what a test lays over it. */
-export function exampleConfig(parts: { readonly issuer: string; readonly appUrl: string }) {
+export function exampleConfig(parts: {
+  readonly issuer: string;
+  readonly appUrl: string;
+  readonly providerSettings?: Readonly<Record<string, unknown>> | undefined;
+}) {
   return {
-    providers: { main: { issuer: parts.issuer, clientId: 'app', clientSecret } },
+    providers: { main: { issuer: parts.issuer, clientId: 'app', clientSecret, ...parts.providerSettings } },
     clusters: { app: { targets: [parts.appUrl] } },
     routes: exampleRoutes,
   };
@@ -170,7 +176,10 @@ export async function startGate(setup: GateSetup = {}): Promise<RunningGate> {
   const provider = await startExampleProvider(url, setup.provider);
   const gate = await startGateAlone({
     url,
-    config: { ...exampleConfig({ issuer: provider.issuer, appUrl }), ...setup.config },
+    config: {
+      ...exampleConfig({ issuer: provider.issuer, appUrl, providerSettings: setup.providerSettings }),
+      ...setup.config,
+    },
     ...(setup.gate === undefined ? {} : { gate: setup.gate }),
     ...(setup.dataDir === undefined ? {} : { dataDir: setup.dataDir }),
   });
