@@ -1,6 +1,7 @@
 /** A client of the official MCP SDK reaches an MCP server through the gate, starting with nothing but its address. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { ClientCredentialsProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
 import { LoggingMessageNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import {
   connect,
@@ -10,7 +11,7 @@ import {
   type McpAccount,
   type McpConnection,
 } from '../support/mcp-client.ts';
-import { type McpGate, startMcpGate } from '../support/mcp-gate.ts';
+import { type McpGate, mcpMachine, pageOrigin, startMcpGate } from '../support/mcp-gate.ts';
 
 let gate: McpGate;
 
@@ -138,11 +139,77 @@ describe('a client that has signed in', () => {
     assert.equal(await heard, 'there are news');
   });
 
+  test('a client that lost its stream can say from where it goes on', async () => {
+    await connection.transport.resumeStream('event-17').catch(() => undefined);
+    const { method, headers } = gate.server.requests.at(-1) ?? {};
+    assert.equal(method, 'GET');
+    assert.equal(headers?.['last-event-id'], 'event-17');
+  });
+
   test('the session ends with DELETE', async () => {
     const { sessionId } = connection.transport;
     await connection.transport.terminateSession();
     assert.equal(gate.server.requests.at(-1)?.method, 'DELETE');
     assert.ok(!gate.server.sessions.has(String(sessionId)));
+  });
+});
+
+test('a machine signs in by itself', async () => {
+  const account = new ClientCredentialsProvider({
+    ...mcpMachine,
+    scope: 'notes.read',
+    expectedIssuer: gate.provider.issuer,
+  });
+  const connection = createMcpConnection(gate.resource, account);
+  await connect(connection);
+  const seen = await callWhoami(connection);
+  assert.equal(seen['x-client'], mcpMachine.clientId);
+  await connection.client.close();
+});
+
+describe('a client that is a page of another origin', () => {
+  test('RS-016: may send what MCP needs, and nobody else is asked', async () => {
+    const reached = gate.server.requests.length;
+    const response = await fetch(gate.resource, {
+      method: 'OPTIONS',
+      headers: {
+        origin: pageOrigin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-type,mcp-protocol-version,mcp-session-id',
+      },
+    });
+    assert.equal(response.status, 204);
+    assert.equal(response.headers.get('access-control-allow-origin'), pageOrigin);
+    assert.match(response.headers.get('access-control-allow-headers') ?? '', /mcp-session-id/);
+    assert.equal(gate.server.requests.length, reached);
+  });
+
+  test('sees the challenge, the metadata and the session id', async () => {
+    const challenged = await fetch(gate.resource, { method: 'POST', headers: { origin: pageOrigin } });
+    assert.match(challenged.headers.get('access-control-expose-headers') ?? '', /WWW-Authenticate/);
+    const metadata = await fetch(`${gate.url}/.well-known/oauth-protected-resource/mcp`);
+    assert.equal(metadata.headers.get('access-control-allow-origin'), '*');
+
+    const account = createMcpAccount({ login: 'alice' });
+    const { client, transport } = await connectAs(gate.resource, account);
+    const response = await fetch(gate.resource, {
+      method: 'POST',
+      headers: {
+        origin: pageOrigin,
+        authorization: `Bearer ${account.seen.tokens?.access_token}`,
+        'mcp-session-id': transport.sessionId ?? '',
+        accept: 'application/json, text/event-stream',
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' }),
+    });
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get('access-control-allow-origin'), pageOrigin);
+    // The whole of the fields: the call brought no cookie.
+    assert.match(response.headers.get('access-control-expose-headers') ?? '', /\*/);
+    assert.ok(response.headers.has('mcp-session-id'));
+    await response.body?.cancel();
+    await client.close();
   });
 });
 

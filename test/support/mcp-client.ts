@@ -93,7 +93,7 @@ export interface McpConnection {
 }
 
 /** Not connected yet, so that handlers can be put in place. */
-export function createMcpConnection(url: string, account: McpAccount): McpConnection {
+export function createMcpConnection(url: string, account: OAuthClientProvider): McpConnection {
   return {
     client: new Client({ name: 'test', version: '1.0.0' }),
     transport: new StreamableHTTPClientTransport(new URL(url), { authProvider: account }),

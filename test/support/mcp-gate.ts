@@ -1,10 +1,11 @@
 /** A gate in front of an MCP server, with a provider where clients register themselves. */
 import { freePort } from './free-port.ts';
-import { exampleConfig, startExampleProvider } from './gate.ts';
+import { startExampleProvider } from './gate.ts';
 import { type GateAlone, startGateAlone } from './gate-alone.ts';
 import { publicMcpClient } from './mcp-client.ts';
 import { type RunningMcpServer, startMcpServer } from './mcp-server.ts';
 import type { RealProvider } from './real-provider.ts';
+import { machine } from './real-provider-apis.ts';
 
 export interface McpGate extends GateAlone {
   /** Where clients find the MCP server; also its identifier (RFC 8707). */
@@ -17,6 +18,12 @@ export interface McpGate extends GateAlone {
   readonly server: RunningMcpServer;
 }
 
+/** A client that acts for itself. */
+export const mcpMachine = { clientId: 'machine', clientSecret: 'machine-secret-machine-secret' };
+
+/** Where a page runs that is an MCP client. */
+export const pageOrigin = 'https://inspector.test';
+
 const scopesSupported = ['notes.read', 'notes.write'];
 const scope = scopesSupported.join(' ');
 
@@ -27,7 +34,7 @@ export async function startMcpGate(): Promise<McpGate> {
   const server = await startMcpServer();
   const provider = await startExampleProvider(url, {
     asks: true,
-    machines: [publicMcpClient('known')],
+    machines: [publicMcpClient('known'), { ...mcpMachine, redirectUris: [], metadata: machine }],
     apis: {
       registration: true,
       resources: { [resource]: { scope, format: 'jwt' }, [other]: { scope, format: 'jwt' } },
@@ -38,8 +45,17 @@ export async function startMcpGate(): Promise<McpGate> {
   const gate = await startGateAlone({
     url,
     config: {
-      ...exampleConfig({ issuer: provider.issuer, appUrl: server.url }),
-      apis: { mcp: { issuers: ['main'], audience: [resource], resource, leeway: '0s', scopesSupported } },
+      apis: {
+        mcp: {
+          issuers: [{ issuer: provider.issuer }],
+          audience: [resource],
+          resource,
+          scopesSupported,
+          corsOrigins: [pageOrigin],
+          leeway: '0s',
+        },
+      },
+      clusters: { app: { targets: [server.url] } },
       routes: [
         { ...mcp, path: '/mcp', scopes: ['notes.read'], requestHeaders },
         { ...mcp, path: '/mcp/write', scopes: ['notes.write'], requestHeaders },
