@@ -6,7 +6,7 @@ import { type RealClient, type RealProvider, startRealProvider } from '../../sup
 import { everyGrant, type RealApiOptions } from '../../support/real-provider-apis.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
 import { createFleetClient, type FleetClient } from './client.ts';
-import { type Fleet, startFleet } from './fleet.ts';
+import { type Fleet, type FleetSetup, startFleet } from './fleet.ts';
 
 /** The API that the gates speak for; tokens of people and of machines are for it unless a test wants another one. */
 export const front = 'https://front.test/api';
@@ -39,6 +39,7 @@ export interface ApiFleetSetup {
   /** Arguments of the Redis server. */
   readonly redisArgs?: readonly string[];
   readonly publicUrl?: string;
+  readonly prepare?: FleetSetup['prepare'];
 }
 
 /** A client of the provider that asks for tokens of its own. */
@@ -72,6 +73,7 @@ export async function startApiFleet(setup: ApiFleetSetup): Promise<ApiFleet> {
     const fleet = await startFleet({
       provider: main,
       publicUrl,
+      ...(setup.prepare === undefined ? {} : { prepare: setup.prepare }),
       session: { store: { redis: { url: redis.url } } },
       config: {
         providers: { main },
