@@ -44,7 +44,8 @@ export const size = () =>
 export const secret = () =>
   z
     .string()
-    .min(1, 'is empty')
+    // Nothing that reads the whole section may find text where it expects a `Secret`.
+    .min(1, { error: 'is empty', abort: true })
     .meta({ kind: 'secret' satisfies ScalarKind })
     .transform((text) => new Secret(text));
 
@@ -55,7 +56,7 @@ export const secret = () =>
 export const binary = () =>
   z
     .string()
-    .min(1, 'is empty')
+    .min(1, { error: 'is empty', abort: true })
     .meta({ kind: 'binary' satisfies ScalarKind })
     .transform((text, context): Secret<Buffer> => {
       const base64 = text.replace(/\s+/g, '');
@@ -70,10 +71,11 @@ export const binary = () =>
 
 /** PEM certificates, literally; like a secret, they may be given as `{ env: NAME }` or `{ file: path }`. */
 export const certificates = () =>
-  text('certificates').refine(
-    areCertificates,
-    'holds no certificates: write them as PEM (`BEGIN CERTIFICATE`), or `{ file: path }` of a file that has them',
-  );
+  text('certificates').refine(areCertificates, {
+    error:
+      'holds no certificates: write them as PEM (`BEGIN CERTIFICATE`), or `{ file: path }` of a file that has them',
+    abort: true,
+  });
 
 function areCertificates(text: string): boolean {
   const found = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];

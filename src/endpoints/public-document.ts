@@ -5,8 +5,12 @@
 import { noCookies, type Respond } from '../core/decision.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** `maxAge` in seconds. */
-export function createPublicDocument(document: unknown, contentType: string, maxAge: number): Endpoint {
+/** By their methods. Pages ask before they fetch it with a header of their own, as MCP clients do. `maxAge` in seconds. */
+export function createPublicDocument(
+  document: unknown,
+  contentType: string,
+  maxAge: number,
+): ReadonlyMap<string, Endpoint> {
   const headers = [
     'content-type',
     contentType,
@@ -19,16 +23,35 @@ export function createPublicDocument(document: unknown, contentType: string, max
     'x-content-type-options',
     'nosniff',
   ];
-  const answer: Respond = Object.freeze({
+  const found = answer(200, headers, JSON.stringify(document));
+  const preflight = answer(204, preflightHeaders, '');
+  return new Map([
+    ['GET', async () => found],
+    ['OPTIONS', async () => preflight],
+  ]);
+}
+
+const preflightHeaders = [
+  'access-control-allow-origin',
+  '*',
+  'access-control-allow-methods',
+  'GET',
+  'access-control-allow-headers',
+  '*',
+  'access-control-max-age',
+  '600',
+];
+
+function answer(status: number, headers: readonly string[], body: string): Respond {
+  return Object.freeze({
     kind: 'respond',
-    status: 200,
+    status,
     headers,
-    body: JSON.stringify(document),
+    body,
     setCookies: noCookies,
     reason: 'public-document',
     route: null,
     session: null,
     caller: null,
   });
-  return async () => answer;
 }

@@ -225,14 +225,15 @@ function createOwnEndpoints(config: Config, deps: GateDeps): EndpointTable {
     deps.providers.size === 0
       ? new Map<string, ReadonlyMap<string, Endpoint>>()
       : createEndpoints(config.endpoints, { ...deps, sessionSameSite: sameSite });
-  const documents: [string, Endpoint][] = [...deps.apis.values()].flatMap(({ metadata }) =>
-    metadata === null
-      ? []
-      : [[metadata.path, createPublicDocument(metadata.document, 'application/json', documentAge)]],
+  const documents: [string, ReadonlyMap<string, Endpoint>][] = [...deps.apis.values()].flatMap(
+    ({ metadata }) =>
+      metadata === null
+        ? []
+        : [[metadata.path, createPublicDocument(metadata.document, 'application/json', documentAge)]],
   );
   if (deps.assertionKeys !== null) {
     const keys = createPublicDocument(deps.assertionKeys, 'application/jwk-set+json', documentAge);
     documents.push([config.endpoints.paths.jwks, keys]);
   }
-  return new Map([...forPeople, ...documents.map(([path, get]) => [path, new Map([['GET', get]])] as const)]);
+  return new Map([...forPeople, ...documents]);
 }
