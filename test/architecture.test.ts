@@ -64,7 +64,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const packages: Readonly<Record<string, readonly string[]>> = {
   'openid-client': ['oidc'],
   '@redis/client': ['stores'],
-  jose: ['oidc', 'apis'],
+  jose: ['oidc'],
   undici: ['oidc', 'upstreams'],
   zod: [
     'core',
