@@ -1,6 +1,6 @@
 /** Assertions of two nodes: one key set, and keys that are changed without an application refusing a single one. */
 import assert from 'node:assert/strict';
-import { createPublicKey, type JsonWebKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
@@ -78,9 +78,9 @@ async function fetchKeys(url: string): Promise<PublishedKeys> {
   const { status, headers, body } = await nodes.client.askAgain(`${url}/.auth/jwks.json`);
   assert.equal(status, 200);
   const maxAge = /^public, max-age=(\d+)$/.exec(String(headers['cache-control']))?.[1];
-  const { keys } = JSON.parse(body) as { readonly keys: readonly (JsonWebKey & { readonly kid: string })[] };
+  const { keys } = JSON.parse(body) as { readonly keys: readonly Readonly<Record<string, string>>[] };
   return {
-    keys: new Map(keys.map((key) => [key.kid, createPublicKey({ key, format: 'jwk' })])),
+    keys: new Map(keys.map((key) => [String(key.kid), createPublicKey({ key, format: 'jwk' })])),
     maxAge: Number(maxAge),
     body,
   };
