@@ -182,6 +182,10 @@ export async function startGate(setup: GateSetup = {}): Promise<RunningGate> {
     },
     ...(setup.gate === undefined ? {} : { gate: setup.gate }),
     ...(setup.dataDir === undefined ? {} : { dataDir: setup.dataDir }),
+  }).catch(async (error: unknown) => {
+    await provider.close();
+    app.close();
+    throw error;
   });
   return {
     url,
