@@ -101,11 +101,11 @@ function refuse(detail: string): DpopRefusal {
   return { error: 'invalid_dpop_proof', detail, headers: noHeaders };
 }
 
-/** RFC 9449 section 9. The nonce belongs to this client and this moment: nobody may keep the answer. */
+/** RFC 9449 section 9. The nonce belongs to this client and this moment; no answer of the gate's own may be kept. */
 function askForNonce(nonce: string): DpopRefusal {
   return {
     error: 'use_dpop_nonce',
     detail: 'dpop-nonce',
-    headers: ['dpop-nonce', nonce, 'cache-control', 'no-store'],
+    headers: ['dpop-nonce', nonce],
   };
 }
