@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../support/redis-server.ts';
 import { type ApiFleet, claimsOf, clientSecret, front, orders, startApiFleet } from './support/api-fleet.ts';
 import type { Told } from './support/app.ts';
 import type { Reply } from './support/client.ts';
@@ -206,8 +207,30 @@ describe('several persons', () => {
   });
 });
 
-test('RS-071: what Redis holds shows no token and no cookie, and neither do the logs', async () => {
+test('while Redis is away each node exchanges the tokens of callers for itself, once', async () => {
   nodes.provider.ttl.accessToken = 3600;
+  const cookie = await signIn('hanna');
+  const { authorization } = toldBy(await nodes.client.ask(`${urls[0]}/own/a`, { cookie }));
+  const before = tokenCalls();
+  nodes.redis.freeze();
+  const replies = await Promise.all(
+    Array.from({ length: 40 }, (_, index) =>
+      nodes.client.ask(`${urls[index % 2]}/a`, { headers: { authorization: String(authorization) } }),
+    ),
+  ).finally(() => nodes.redis.thaw());
+  for (const reply of replies) {
+    const told = toldBy(reply);
+    assert.deepEqual([told.user, claimsOf(told.authorization)?.sub], ['hanna', 'hanna']);
+  }
+  assert.equal(tokenCalls() - before, 2);
+  await until('people can sign in again', async () => {
+    const again = await signIn('hanna').catch(() => null);
+    if (again === null) return false;
+    return (await askAtOnce(2, '/a', again)).every(({ status }) => status === 200);
+  });
+});
+
+test('RS-071: what Redis holds shows no token and no cookie, and neither do the logs', async () => {
   const cookie = await signIn('gustav');
   onlyToken(await askAtOnce(2, '/a', cookie), 'gustav');
   const dump = await dumpOfRedis();
