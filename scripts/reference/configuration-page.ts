@@ -40,7 +40,16 @@ function rowsOf(row: Row): readonly Row[] {
   }
   if (node.kind === 'list' && nodeOf(node.item).kind === 'object')
     return rowsOf({ path: `${path}[]`, schema: node.item });
-  return [row];
+  return [row, ...mappingsIn(row)];
+}
+
+/** Where a mapping may stand in place of a word, its members; what is written as a secret has none to show. */
+function mappingsIn({ path, schema }: Row): readonly Row[] {
+  const node = nodeOf(schema);
+  if (node.kind === 'list') return mappingsIn({ path: `${path}[]`, schema: node.item });
+  if (node.kind !== 'union' || node.options.some(isReferable)) return [];
+  const mappings = node.options.filter((option) => nodeOf(option).kind === 'object');
+  return mappings.flatMap((option) => rowsOf({ path, schema: option }));
 }
 
 function toCells({ path, schema }: Row): readonly string[] {
@@ -57,7 +66,9 @@ function typeName(schema: Schema): string {
     case 'union': {
       // A secret that keeps the name of its file is written like every other.
       const written = node.options.find(isReferable);
-      return written === undefined ? node.options.map(typeName).join(' or ') : typeName(written);
+      return written === undefined
+        ? [...new Set(node.options.map(typeName))].join(' or ')
+        : typeName(written);
     }
     case 'object':
       return 'mapping';

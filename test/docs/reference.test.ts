@@ -21,3 +21,13 @@ test('every section, error and event has its place in the reference', () => {
   for (const code of Object.keys(errorTable)) assert.ok(pages['errors.md']?.includes(`\`${code}\``));
   for (const name of Object.keys(eventTable)) assert.ok(pages['events.md']?.includes(`\`${name}\``));
 });
+
+test('a mapping that may stand in place of a word has its fields in the reference', () => {
+  for (const field of [
+    'apis.<name>.issuers[].jwksUri',
+    'routes[].upstreamToken.assertion.lifetime',
+    'session.store.redis.url',
+  ]) {
+    assert.ok(pages['configuration.md']?.includes(`\n| \`${field}\` |`), field);
+  }
+});

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { referencePages } from '../../scripts/reference/pages.ts';
-import { createJsonSchema } from '../../src/config/json-schema.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { parseSource } from '../../src/config/source.ts';
 import { eventTable } from '../../src/core/events.ts';
@@ -60,7 +59,14 @@ function around(part: Readonly<Record<string, unknown>>): Record<string, unknown
 /** Names of others in the guides: claims, members of metadata, parts of programs. */
 const foreign = new Set(['requestedAccessTokenVersion']);
 
-const known = Object.values(referencePages()).join('\n') + JSON.stringify(createJsonSchema());
+/** As renderers make anchors of headings. */
+const slugOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\w -]/g, '')
+    .replaceAll(' ', '-');
+
+const known = Object.values(referencePages()).join('\n');
 
 const guides = ['apis', 'upstream-tokens', 'fapi', 'tls'].map((name) => `guides/${name}`);
 const setups = ['keycloak', 'entra-id', 'auth0', 'okta'].map((name) => `setup/${name}`);
@@ -79,6 +85,17 @@ for (const guide of [...guides, ...setups]) {
         configOf(parseConfig(around(source.data as Record<string, unknown>), env));
       });
     }
+
+    test('every link into a page leads to a heading', () => {
+      for (const [, file = '', anchor = ''] of text.matchAll(/\]\(([\w./-]*)#([^)]+)\)/g)) {
+        const page =
+          file === ''
+            ? text
+            : readFileSync(new URL(`../../docs/${guide}/../${file}`, import.meta.url), 'utf8');
+        const headings = [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slugOf(heading));
+        assert.ok(headings.includes(anchor), `${file}#${anchor}`);
+      }
+    });
 
     test('every option that it names exists', () => {
       const options = words
