@@ -37,8 +37,8 @@ export interface Sessions {
   /**
    * The session with other tokens than this snapshot has, renewed now even though they have not expired: after an
    * application refused them. Null when there are no others to be had: no refresh token, an earlier try forbids another
-   * one, the session is over, or its tokens can only travel in the answer to a request that asked for them (sessions in
-   * cookies). Never rejects.
+   * one, they were renewed less than half a minute ago on whatever node, the session is over, or its tokens can only
+   * travel in the answer to a request that asked for them (sessions in cookies). Never rejects.
    */
   renew(session: Session): Promise<Session | null>;
   /** Cookies that clear whatever session cookie the browser holds. */

@@ -31,7 +31,10 @@ export interface Upkeep {
    * `ERR_PROVIDER_UNAVAILABLE` when its token has expired and could not be renewed.
    */
   attend(live: LiveSession, slide: boolean): Promise<void> | null;
-  /** Renews the tokens before they are due, unless an earlier try forbids it. Never rejects: look at the session. */
+  /**
+   * Renews the tokens before they are due, unless an earlier try forbids it, or they were renewed a moment ago, on
+   * whatever node. Never rejects: look at the session.
+   */
   renew(live: LiveSession): Promise<void>;
   /** To be called when the record or the tokens of a session have changed. */
   changed(live: LiveSession): void;
@@ -69,6 +72,11 @@ export interface UpkeepDeps {
 
 /** Milliseconds after a failed write in which the store is left alone; less than the locks wait for it (`stores/locks.ts`). */
 const writeBackOff = 500;
+/**
+ * Milliseconds after a refresh in which nobody gets another one before it is due: an application that takes no token at
+ * all must not cost the provider one with each request.
+ */
+const betweenForced = 30_000;
 
 export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
   const { limits } = options;
@@ -192,8 +200,8 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
     },
     expireIdle: (live) => track(expireIdle(live)),
     async renew(live) {
-      const mayNot = live.record.tokens.refreshToken === null || clock.monotonic() < live.refreshNotBefore;
-      if (mayNot && live.refreshing === null) return;
+      const mayNot = clock.monotonic() < live.refreshNotBefore || isRestingFrom(live, clock.now());
+      if ((mayNot || live.record.tokens.refreshToken === null) && live.refreshing === null) return;
       await track(refresher.refresh(live));
     },
     discard,
@@ -219,4 +227,9 @@ export function createUpkeep(options: UpkeepOptions, deps: UpkeepDeps): Upkeep {
       await Promise.allSettled([...unsaved].map(write));
     },
   };
+}
+
+/** The record tells of a refresh on any node; the tokens of the sign-in itself (fence 0) need not rest. */
+function isRestingFrom({ record }: LiveSession, now: number): boolean {
+  return record.fence > 0 && Math.abs(now - record.tokensReceivedAt) < betweenForced;
 }

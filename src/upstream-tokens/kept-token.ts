@@ -35,7 +35,7 @@ export const shortBackOff = 1000;
 const usualBackOff = 5000;
 const longestBackOff = 300_000;
 /** Milliseconds between two renewals because of a 401: an application that takes no token at all costs no more. */
-export const betweenForced = 30_000;
+const betweenForced = 30_000;
 
 export function createKeptToken(source: TokenSource, { clock, random }: KeptTokenDeps): KeptToken {
   let current: HeldToken | null = null;

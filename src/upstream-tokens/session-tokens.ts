@@ -1,13 +1,11 @@
-/** The tokens of sessions and callers as they go into requests: written once for each token set and each caller. */
+/** The tokens of sessions and callers as they go into requests: those of a session written once for each token set. */
 import type { ApiCaller } from '../core/api-caller.ts';
-import type { Clock } from '../core/clock.ts';
 import type { TokenSet } from '../core/identity.ts';
 import type { Session } from '../core/session.ts';
 import type { UpstreamToken } from '../core/upstream-token.ts';
 import type { Providers } from '../oidc/provider.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { audiencesOfToken } from './audiences.ts';
-import { betweenForced } from './kept-token.ts';
 import { bearerToken, type SentToken, toUpstreamToken } from './token-value.ts';
 
 export interface SessionTokens {
@@ -20,19 +18,15 @@ export interface SessionTokens {
 export interface SessionTokensDeps {
   readonly providers: Providers;
   readonly sessions: Pick<Sessions, 'renew'>;
-  readonly clock: Clock;
 }
 
 interface Written {
   readonly access: SentToken;
   readonly id: SentToken;
-  /** Monotonic time before which a 401 of an application renews nothing. */
-  forceFrom: number;
 }
 
-export function createSessionTokens({ providers, sessions, clock }: SessionTokensDeps): SessionTokens {
+export function createSessionTokens({ providers, sessions }: SessionTokensDeps): SessionTokens {
   const ofSessions = new WeakMap<TokenSet, Written>();
-  const ofCallers = new WeakMap<ApiCaller, SentToken>();
 
   const written = (session: Session): Written => {
     const found = ofSessions.get(session.tokens);
@@ -47,33 +41,25 @@ export function createSessionTokens({ providers, sessions, clock }: SessionToken
     const prove = providers.get(session.identity.provider)?.grants.prove ?? null;
     const plain = toUpstreamToken({ accessToken, scheme: prove === null ? 'Bearer' : 'DPoP' }, prove);
     let renewing: Promise<UpstreamToken | null> | null = null;
-    const made: Written = {
+    return {
       access: sentToken(plain, accessToken, {
         ...plain,
         // One for this token, however many requests it was refused with.
         renew() {
-          renewing ??= renew(session, made).finally(() => {
+          renewing ??= renew(session).finally(() => {
             renewing = null;
           });
           return renewing;
         },
       }),
       id: sentToken(bearerToken(idToken), idToken),
-      forceFrom: Number.NEGATIVE_INFINITY,
     };
-    return made;
   };
 
-  /** An application that takes no token at all must not cost the provider a refresh with each request. */
-  const renew = async (session: Session, used: Written): Promise<UpstreamToken | null> => {
-    const now = clock.monotonic();
-    if (now < used.forceFrom) return null;
-    used.forceFrom = now + betweenForced;
+  const renew = async (session: Session): Promise<UpstreamToken | null> => {
     const renewed = await sessions.renew(session).catch(() => null);
-    if (renewed === null || renewed.tokens.accessToken === session.tokens.accessToken) return null;
-    const next = written(renewed);
-    next.forceFrom = Math.max(next.forceFrom, now + betweenForced);
-    return next.access.renewable;
+    const isOther = renewed !== null && renewed.tokens.accessToken !== session.tokens.accessToken;
+    return isOther ? written(renewed).access.renewable : null;
   };
 
   return {
@@ -81,12 +67,9 @@ export function createSessionTokens({ providers, sessions, clock }: SessionToken
     id: (session) => written(session).id,
     own(caller) {
       if (caller.token === null || caller.scheme !== 'Bearer') return null;
-      const found = ofCallers.get(caller);
-      if (found !== undefined) return found;
+      // Not kept: most tokens of callers come once, and an entry for each in a weak map costs more than writing it anew.
       const plain = bearerToken(caller.token);
-      const made: SentToken = { plain, renewable: plain, audiences: () => caller.audiences };
-      ofCallers.set(caller, made);
-      return made;
+      return { plain, renewable: plain, audiences: () => caller.audiences };
     },
   };
 }
