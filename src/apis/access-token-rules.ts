@@ -35,9 +35,10 @@ export function judgeClaims(claims: JsonObject, source: TokenSource, rules: Rule
   const expiresAt = readTime(claims.exp, 'expiry') * 1000;
   const audiences = checkAudience(claims.aud, rules);
   const scopes = readGranted(claims);
-  const { clientId, subject } = readParties(claims, rules.profile);
+  const { namedClient, subject } = readParties(claims, rules.profile);
+  const clientId = namedClient ?? subject;
   if (rules.profile === 'rfc9068') checkRequired(claims);
-  else checkIsAccessToken(claims, { audiences, clientId, scopes });
+  else checkIsAccessToken(claims, { audiences, namedClient, scopes });
   checkTimes(claims, expiresAt, { now: source.now, leeway: rules.leeway });
   checkDemanded(claims, subject, rules);
   return makeGood(claims, source, { subject, clientId, scopes, audiences, expiresAt, leeway: rules.leeway });
@@ -61,17 +62,59 @@ export function judgeAnswer(answer: JsonObject, source: TokenSource, rules: Rule
   return makeGood(answer, source, { subject, clientId, scopes, audiences, expiresAt, leeway: rules.leeway });
 }
 
-/** Of an introspection that only confirms what a JWT says: whatever it says itself must agree. Fails with a `Refusal`. */
-export function checkConfirmation(
+/**
+ * Of an introspection that confirms what a JWT says: whatever it says itself must agree, and of the scopes count those that
+ * both name, for a server may take some back, or tell only what this API is to know (RFC 7662 section 4). Fails with a `Refusal`.
+ */
+export function confirmToken(
   answer: JsonObject,
   good: GoodToken,
   rules: Rules & { readonly now: number },
-): void {
-  const { issuer, subject } = good.caller.identity;
-  if (answer.iss !== undefined && answer.iss !== issuer) throw new Refusal('issuer');
-  if (answer.sub !== undefined && answer.sub !== subject) throw new Refusal('subject');
+): GoodToken {
+  const { identity, scopes } = good.caller;
+  if (answer.iss !== undefined && answer.iss !== identity.issuer) throw new Refusal('issuer');
+  if (answer.sub !== undefined && answer.sub !== identity.subject) throw new Refusal('subject');
   if (answer.aud !== undefined) checkAudience(answer.aud, rules);
-  if (answer.exp !== undefined) checkTimes(answer, readTime(answer.exp, 'expiry') * 1000, rules);
+  checkSameClient(answer, identity.claims, rules.profile);
+  checkTokenType(answer.token_type);
+  checkSameBinding(answer, good.confirmation);
+  const expiresAt = answer.exp === undefined ? good.caller.expiresAt : readTime(answer.exp, 'expiry') * 1000;
+  checkTimes(answer, expiresAt, rules);
+  if (answer.scope === undefined && answer.scp === undefined) return good;
+  const granted = readGranted(answer);
+  const kept = [...scopes].filter((scope) => granted.has(scope));
+  if (kept.length === scopes.size) return good;
+  return { ...good, caller: Object.freeze({ ...good.caller, scopes: new Set(kept) }) };
+}
+
+function checkSameClient(answer: JsonObject, claims: JsonObject, profile: ApiConfig['profile']): void {
+  const name = clientClaims[profile].find((candidate) => claims[candidate] !== undefined);
+  if (answer.client_id === undefined || name === undefined) return;
+  if (answer.client_id !== claims[name]) throw new Refusal('client-id');
+}
+
+/** A JWT that does not say that it is bound is not taken from everybody when its issuer says so. */
+function checkSameBinding(answer: JsonObject, confirmation: Confirmation | null): void {
+  checkSaysBinding(answer, confirmation);
+  if (answer.cnf === undefined) return;
+  const told = readConfirmation(answer.cnf);
+  if (told?.kind !== confirmation?.kind || keyOf(told) !== keyOf(confirmation)) {
+    throw new Refusal('confirmation');
+  }
+}
+
+function keyOf(confirmation: Confirmation | null): string | null {
+  if (confirmation === null) return null;
+  return confirmation.kind === 'dpop' ? confirmation.jkt : confirmation.thumbprint;
+}
+
+/**
+ * A token that is bound to a DPoP key, as its type says (RFC 9449 section 5, and Keycloak's `typ`), names the key: without
+ * that it would pass as one that everybody may use.
+ */
+function checkSaysBinding({ token_type, typ }: JsonObject, confirmation: Confirmation | null): void {
+  const isBound = [token_type, typ].some((type) => typeof type === 'string' && type.toLowerCase() === 'dpop');
+  if (isBound && confirmation?.kind !== 'dpop') throw new Refusal('confirmation');
 }
 
 interface Read {
@@ -86,6 +129,7 @@ interface Read {
 function makeGood(claims: JsonObject, source: TokenSource, read: Read): GoodToken {
   const { issuer, token } = source;
   const confirmation = readConfirmation(claims.cnf);
+  checkSaysBinding(claims, confirmation);
   const caller: ApiCaller = Object.freeze({
     kind: 'bearer',
     name: loggedName(read.clientId),
@@ -137,14 +181,12 @@ const clientClaims: Readonly<Record<ApiConfig['profile'], readonly string[]>> = 
 function readParties(
   claims: JsonObject,
   profile: ApiConfig['profile'],
-): { readonly clientId: string; readonly subject: string } {
+): { readonly namedClient: string | null; readonly subject: string } {
   const isNamed = clientClaims[profile].some((candidate) => claims[candidate] !== undefined);
-  if (profile === 'lenient' && !isNamed) {
-    const subject = readSubject(claims.sub);
-    return { clientId: subject, subject };
-  }
-  const clientId = readClientId(claims, profile);
-  return { clientId, subject: readSubject(profile === 'lenient' ? (claims.sub ?? clientId) : claims.sub) };
+  if (profile === 'lenient' && !isNamed) return { namedClient: null, subject: readSubject(claims.sub) };
+  const namedClient = readClientId(claims, profile);
+  const subject = profile === 'lenient' ? (claims.sub ?? namedClient) : claims.sub;
+  return { namedClient, subject: readSubject(subject) };
 }
 
 function readClientId(claims: JsonObject, profile: ApiConfig['profile']): string {

@@ -1,6 +1,7 @@
 /**
  * Keeps calls to a bounded number, and lets those who wait in by turns of their clients: one client that sends a flood of
- * tokens that nobody has seen waits in its own line, and nobody else waits for it.
+ * tokens that nobody has seen waits in its own line, and nobody else waits for it. When too many wait in all, the last of
+ * the longest line makes room, so that a few such clients together keep nobody out either.
  */
 import type { Clock } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
@@ -20,19 +21,35 @@ export interface FairLine {
   run<T>(client: string, task: () => Promise<T>): Promise<T>;
 }
 
+interface Waiting {
+  start(): void;
+  giveUp(reason: SallyportError): void;
+}
+
 export function createFairLine(limits: FairLineLimits, clock: Pick<Clock, 'monotonic'>): FairLine {
   /** In the order of turns. No line is empty. */
-  const lines = new Map<string, (() => void)[]>();
+  const lines = new Map<string, Waiting[]>();
   let running = 0;
   let waiting = 0;
 
+  /** Sends the last of the longest line away; false when no line is longer than one of `length` and one more. */
+  const makeRoom = (length: number): boolean => {
+    let longest: Waiting[] = [];
+    for (const line of lines.values()) if (line.length > longest.length) longest = line;
+    if (longest.length <= length + 1) return false;
+    longest.pop()?.giveUp(busy());
+    waiting -= 1;
+    return true;
+  };
+
   const wait = (client: string): Promise<void> => {
     const line = lines.get(client) ?? [];
-    if (waiting >= limits.waiting || line.length >= limits.waitingOfOne) return Promise.reject(busy());
+    if (line.length >= limits.waitingOfOne) return Promise.reject(busy());
+    if (waiting >= limits.waiting && !makeRoom(line.length)) return Promise.reject(busy());
     waiting += 1;
     lines.set(client, line);
-    return new Promise((resolve) => {
-      line.push(resolve);
+    return new Promise((start, giveUp) => {
+      line.push({ start, giveUp });
     });
   };
 
@@ -40,10 +57,10 @@ export function createFairLine(limits: FairLineLimits, clock: Pick<Clock, 'monot
   const handOn = () => {
     for (const [client, line] of lines) {
       lines.delete(client);
-      const start = line.shift();
+      const next = line.shift();
       if (line.length > 0) lines.set(client, line);
       waiting -= 1;
-      start?.();
+      next?.start();
       return;
     }
     running -= 1;

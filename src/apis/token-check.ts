@@ -4,7 +4,7 @@ import type { Emit } from '../core/events.ts';
 import { Refusal } from '../oidc/refusal.ts';
 import type { TokenIssuer } from '../oidc/token-issuer.ts';
 import { createAccessTokens, type VerifiedClaims } from './access-token.ts';
-import { checkConfirmation, judgeAnswer, judgeClaims } from './access-token-rules.ts';
+import { confirmToken, judgeAnswer, judgeClaims } from './access-token-rules.ts';
 import type { ApiConfig } from './api-config.ts';
 import { tokenProblem } from './authorization-header.ts';
 import { createIntrospection } from './introspection.ts';
@@ -49,7 +49,7 @@ export function createTokenCheck(
     return { good, rememberFor: introspection.cache };
   };
 
-  /** A JWT that its issuer has to confirm, as it may have been revoked. What the JWT says stays what counts. */
+  /** A JWT that its issuer has to confirm, as it may have been revoked. It is remembered no longer than without that. */
   const confirm = async (
     checked: CheckedToken,
     issuer: TokenIssuer,
@@ -57,9 +57,9 @@ export function createTokenCheck(
   ): Promise<CheckedToken> => {
     const { token } = checked.good.caller;
     const { answer } = await introspect(token ?? '', [issuer], client);
-    checkConfirmation(answer, checked.good, { ...config, now: clock.now() });
+    const good = confirmToken(answer, checked.good, { ...config, now: clock.now() });
     emit('token.verified', { api: name, how: 'introspection' });
-    return { good: checked.good, rememberFor: introspection?.cache ?? 0 };
+    return { good, rememberFor: Math.min(checked.rememberFor, introspection?.cache ?? 0) };
   };
 
   return async (token, client) => {

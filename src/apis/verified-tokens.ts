@@ -4,6 +4,7 @@
  * new, one looks at it and the others wait (RS-046).
  */
 import { hash } from 'node:crypto';
+import type { ApiCaller } from '../core/api-caller.ts';
 import type { Authentication } from '../core/authentication.ts';
 import type { Clock } from '../core/clock.ts';
 import type { MaybePromise } from '../core/maybe-promise.ts';
@@ -67,7 +68,7 @@ export function createVerifiedTokens({ check, clock, size, inactiveFor }: Verifi
   const rememberGood = (id: string, { good: found, rememberFor }: CheckedToken): RememberedToken => {
     const { caller, confirmation, goodUntil } = found;
     const before = good.get(id)?.authentication;
-    const isSame = before !== undefined && saysTheSame(before.caller.identity.claims, caller.identity.claims);
+    const isSame = before !== undefined && saysTheSame(before.caller, caller);
     const authentication = isSame ? before : Object.freeze({ kind: 'caller' as const, caller });
     const forgetAt = clock.monotonic() + rememberFor;
     const entry: RememberedToken = { kind: 'good', authentication, confirmation, goodUntil, forgetAt };
@@ -84,13 +85,18 @@ export function createVerifiedTokens({ check, clock, size, inactiveFor }: Verifi
     return entry;
   };
 
+  const judge = async (id: string, token: string, client: string): Promise<TokenVerdict> => {
+    try {
+      return rememberGood(id, await check(token, client));
+    } catch (error) {
+      return rememberRefused(id, error);
+    } finally {
+      underWay.delete(id);
+    }
+  };
+
   const look = (id: string, token: string, client: string): Promise<TokenVerdict> => {
-    const looking = check(token, client)
-      .then(
-        (checked) => rememberGood(id, checked),
-        (error: unknown) => rememberRefused(id, error),
-      )
-      .finally(() => underWay.delete(id));
+    const looking = judge(id, token, client);
     underWay.set(id, looking);
     return looking;
   };
@@ -108,6 +114,12 @@ export function createVerifiedTokens({ check, clock, size, inactiveFor }: Verifi
 
 const expired: RefusedToken = { kind: 'refused', detail: 'expired', forgetAt: 0 };
 
-function saysTheSame(before: object, after: object): boolean {
-  return JSON.stringify(before) === JSON.stringify(after);
+/** By the same issuer: of two that are asked about one opaque token, the second must not speak for the first. */
+function saysTheSame(before: ApiCaller, after: ApiCaller): boolean {
+  return (
+    before.identity.issuer === after.identity.issuer &&
+    before.scopes.size === after.scopes.size &&
+    [...after.scopes].every((scope) => before.scopes.has(scope)) &&
+    JSON.stringify(before.identity.claims) === JSON.stringify(after.identity.claims)
+  );
 }

@@ -1,8 +1,9 @@
 /**
  * How often something has come from an address lately. Bounded in memory: when too many addresses come, the one that
- * came first is forgotten. An IPv6 network of 64 bits counts as one address: that is what one subscriber has (RFC 6177).
+ * came first is forgotten. An IPv6 network of 64 bits counts as one address.
  */
 import type { Clock } from '../core/clock.ts';
+import { subscriberNetwork } from '../core/subscriber-network.ts';
 
 export interface AddressCounter {
   /** Counts one more; true when that was one too many. */
@@ -23,7 +24,7 @@ export function createAddressCounter(limit: AddressLimit, clock: Clock): Address
   const windows = new Map<string, { readonly since: number; count: number }>();
   return {
     isOneTooMany(from) {
-      const address = networkOf(from);
+      const address = subscriberNetwork(from);
       const now = clock.monotonic();
       const window = windows.get(address);
       if (window !== undefined && now - window.since < limit.window) {
@@ -36,12 +37,4 @@ export function createAddressCounter(limit: AddressLimit, clock: Clock): Address
       return false;
     },
   };
-}
-
-/** The first four groups of an IPv6 address, zeros written out; anything else as it is. */
-function networkOf(address: string): string {
-  const [front = ''] = address.split('::', 1);
-  if (!address.includes(':') || front === '') return address;
-  const groups = front.split(':');
-  return [...groups, '0', '0', '0'].slice(0, 4).join(':');
 }

@@ -99,6 +99,12 @@ const wrong: readonly (readonly [title: string, answer: object, detail: string])
     'confirmation',
   ],
   ['a scope that is an object', { scope: {} }, 'scope'],
+  ['bound to a key that is not named', { token_type: 'DPoP' }, 'confirmation'],
+  [
+    'bound to a proof key, and named by a certificate',
+    { token_type: 'DPoP', cnf: { 'x5t#S256': 'A'.repeat(43) } },
+    'confirmation',
+  ],
 ];
 for (const [title, changes, detail] of wrong) {
   test(`RS-043: active, with ${title}`, async () => {
@@ -194,11 +200,55 @@ test('RS-047: a flood of tokens from one client is few calls at a time, and keep
   assert.ok(most <= 16);
 });
 
+test('RS-047: an IPv6 network of one subscriber is one client, whatever address it takes', async () => {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const fixture = opaqueFixture(async () => {
+    await opened;
+    return active;
+  });
+  const flood = Array.from({ length: 400 }, (_, index) =>
+    Promise.resolve(
+      fixture.api.authenticate(
+        headWith(`Bearer random-${index}`, { address: `2001:db8:1:2::${index.toString(16)}` }),
+      ),
+    ).catch((error: unknown) => error),
+  );
+  const other = fixture.api.authenticate(headWith('Bearer good', { address: '2001:db8:1:3::1' }));
+  open();
+  callerOf(await other);
+  const sentAway = (await Promise.all(flood)).filter((outcome) => outcome instanceof SallyportError);
+  assert.equal(sentAway.length, 400 - 16 - 128);
+});
+
 test('RS-048: an answer that must not be believed is none', async () => {
   const fixture = opaqueFixture(() => {
     throw new Refusal('introspection-signature');
   });
-  assertRefused(await fixture.ask('Bearer opaque'), 'inactive');
+  assertRefused(await fixture.ask('Bearer opaque'), 'introspection-signature');
+});
+
+test('RS-042, RS-048: an answer that could not be believed is not taken for one about the token for long', async () => {
+  let answer: () => typeof active = () => {
+    throw new Refusal('introspection-issued-at');
+  };
+  const fixture = opaqueFixture(() => answer());
+  assertRefused(await fixture.ask('Bearer opaque'), 'introspection-issued-at');
+  answer = () => active;
+  fixture.clock.advance(5_000);
+  callerOf(await fixture.ask('Bearer opaque'));
+});
+
+test('RS-042: an answer signed with a key that is not known yet is asked for again at once', async () => {
+  let answer: () => typeof active = () => {
+    throw new Refusal('key-unknown');
+  };
+  const fixture = opaqueFixture(() => answer());
+  assertRefused(await fixture.ask('Bearer opaque'), 'key-unknown');
+  answer = () => active;
+  callerOf(await fixture.ask('Bearer opaque'));
 });
 
 describe('several issuers', () => {
@@ -216,6 +266,17 @@ describe('several issuers', () => {
     const { fixture, second } = pair();
     second.answerWith(() => active);
     assert.equal(callerOf(await fixture.ask('Bearer opaque')).identity.provider, 'second');
+  });
+
+  test('RS-028: a token that one no longer knows does not speak for it because another says the same', async () => {
+    const { fixture, first, second } = pair();
+    first.answerWith(() => active);
+    assert.equal(callerOf(await fixture.ask('Bearer opaque')).identity.issuer, 'https://first.test');
+    first.answerWith(() => null);
+    second.answerWith(() => active);
+    fixture.clock.advance(30_000);
+    const { identity } = callerOf(await fixture.ask('Bearer opaque'));
+    assert.deepEqual([identity.provider, identity.issuer], ['second', 'https://second.test']);
   });
 
   test('RS-042: when one of them cannot tell and no other knows it, it is a failure', async () => {
@@ -248,10 +309,43 @@ describe('always', () => {
     ['is of another person', { active: true, sub: 'bob' }, 'subject'],
     ['is for somebody else', { active: true, aud: 'other' }, 'audience'],
     ['has expired', { active: true, exp: now - 6 }, 'expired'],
+    ['is not good yet', { active: true, nbf: now + 6 }, 'not-yet'],
+    ['was issued to another client', { active: true, client_id: 'other' }, 'client-id'],
+    ['is bound to a key', { active: true, cnf: { jkt: 'A'.repeat(43) } }, 'confirmation'],
+    ['is bound to a certificate', { active: true, cnf: { 'x5t#S256': 'A'.repeat(43) } }, 'confirmation'],
+    ['is bound to a key that is not named', { active: true, token_type: 'DPoP' }, 'confirmation'],
+    ['is a refresh token', { active: true, token_type: 'refresh_token' }, 'token-type'],
   ] as const) {
     test(`RS-043: a JWT that, so its issuer, ${title}`, async () => {
       const fixture = opaqueFixture(() => answer, always);
       assertRefused(await fixture.ask(`Bearer ${await signAccessToken(fixture.claims())}`), detail);
     });
   }
+
+  test('RS-013: a JWT grants what its issuer still says that it does, and never more than it says itself', async () => {
+    let scope = 'orders.read orders.write admin';
+    const fixture = opaqueFixture(() => ({ active: true, scope }), always);
+    const authorization = `Bearer ${await signAccessToken(fixture.claims())}`;
+    const wide = callerOf(await fixture.ask(authorization));
+    assert.deepEqual([...wide.scopes], ['orders.read', 'orders.write']);
+    scope = 'orders.read';
+    fixture.clock.advance(30_000);
+    const narrow = callerOf(await fixture.ask(authorization));
+    assert.deepEqual([...narrow.scopes], ['orders.read']);
+    assert.ok(Object.isFrozen(narrow));
+    fixture.clock.advance(30_000);
+    assert.equal(callerOf(await fixture.ask(authorization)), narrow);
+  });
+
+  test('a JWT that was confirmed is forgotten with its key, however long the answer is kept', async () => {
+    const fixture = opaqueFixture(() => ({ active: true }), {
+      introspection: { when: 'always', cache: '4m' },
+    });
+    fixture.issuer.trustUntil(fixture.clock.now() + 60_000);
+    const authorization = `Bearer ${await signAccessToken(fixture.claims())}`;
+    callerOf(await fixture.ask(authorization));
+    fixture.issuer.withdrawKey();
+    fixture.clock.advance(60_000);
+    assertRefused(await fixture.ask(authorization), 'key-unknown');
+  });
 });

@@ -37,12 +37,27 @@ test('more than may wait are sent away at once, of one client and of all', async
   const kept = ['a1', 'a2', 'a3'].map((name) => line.run('a', task(name)));
   await assert.rejects(line.run('a', task('a4')), busy);
   kept.push(line.run('b', task('b1')));
-  await assert.rejects(line.run('c', task('c1')), busy);
+  await assert.rejects(line.run('b', task('b2')), busy);
   for (let i = 0; i < 4; i += 1) {
     await settled();
     ends[i]?.();
   }
   assert.equal((await Promise.all(kept)).length, 4);
+});
+
+test('RS-047: a few clients that fill the line keep no other one out: the last of the longest makes room', async () => {
+  const { started, ends, task } = createTasks();
+  const line = createFairLine(limits, createFakeClock());
+  const kept = ['a1', 'a2'].map((name) => line.run('a', task(name)));
+  const last = assert.rejects(line.run('a', task('a3')), { code: 'ERR_PROVIDER_UNAVAILABLE' });
+  kept.push(line.run('b', task('b1')), line.run('c', task('c1')));
+  await last;
+  for (let i = 0; i < 4; i += 1) {
+    await settled();
+    ends[i]?.();
+  }
+  await Promise.all(kept);
+  assert.deepEqual(started, ['a1', 'a2', 'b1', 'c1']);
 });
 
 test('who waited too long is sent away, and the place goes on', async () => {
