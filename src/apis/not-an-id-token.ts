@@ -7,7 +7,8 @@ import type { JsonObject } from '../oidc/strict-json.ts';
 
 export interface ReadClaims {
   readonly audiences: readonly string[];
-  readonly clientId: string;
+  /** Null when the token names none. */
+  readonly namedClient: string | null;
   readonly scopes: ReadonlySet<string>;
 }
 
@@ -27,7 +28,9 @@ export function checkIsAccessToken(claims: JsonObject, read: ReadClaims): void {
     if (claims[name] !== undefined && !kinds.includes(claims[name])) throw new Refusal('other-kind');
   }
   if (read.scopes.size > 0) return;
-  // Issued to an application, for that application, and granting nothing: so are ID tokens, with or without a nonce.
-  const isForItsClient = read.audiences.length === 1 && read.audiences[0] === read.clientId;
+  // Issued to an application, for that application, and granting nothing: so are ID tokens, with or without a nonce. They
+  // need not name their application but by their audience.
+  const { audiences, namedClient } = read;
+  const isForItsClient = namedClient === null || (audiences.length === 1 && audiences[0] === namedClient);
   if (claims.nonce !== undefined || isForItsClient) throw new Refusal('other-kind');
 }

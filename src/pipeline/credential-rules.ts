@@ -77,7 +77,7 @@ function tokenProblems(route: CredentialFields): FieldProblem[] {
       message: 'cannot be on where bearer tokens are checked: write `upstreamToken: pass`',
     });
   }
-  if (retryUnauthorized && (upstreamToken === 'none' || upstreamToken === 'pass')) {
+  if (retryUnauthorized && !isRenewable(upstreamToken)) {
     found.push({ path: ['retryUnauthorized'], message: 'needs an `upstreamToken` that the gate can renew' });
   }
   if (upstreamToken === 'pass' && !takes('bearer')) wrong('is `pass` where no bearer token is taken');
@@ -88,4 +88,10 @@ function tokenProblems(route: CredentialFields): FieldProblem[] {
   if (isExchange && !takes('session') && !takes('bearer'))
     wrong('has nothing to exchange: no token is taken here');
   return found;
+}
+
+/** An ID token is renewed with its session alone, and an assertion is new in any case. */
+function isRenewable(token: UpstreamTokenConfig): boolean {
+  if (typeof token === 'object') return 'client' in token || 'exchange' in token;
+  return token === 'access' || token === 'client';
 }

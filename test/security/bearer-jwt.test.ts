@@ -354,6 +354,7 @@ const otherKinds: readonly (readonly [id: string, title: string, changes: object
   ['RS-024', 'an ID token with a nonce alone', { nonce: 'n' }],
   ['RS-024', 'an ID token for several audiences', { nonce: 'n', aud: ['shop', 'other'] }],
   ['RS-024', 'an ID token without nonce and hash', {}],
+  ['RS-024', 'an ID token that names its client by the audience alone', { client_id: undefined }],
   ['RS-024', 'an ID token with azp', { azp: 'shop', client_id: undefined }],
   ['RS-024', 'an ID token of Keycloak', { typ: 'ID', azp: 'shop', scope: 'openid' }],
   ['RS-024', 'an ID token of Cognito', { token_use: 'id', scope: 'openid' }],

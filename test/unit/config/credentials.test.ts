@@ -178,6 +178,15 @@ const rows: readonly (readonly [title: string, data: Fields, expected: readonly 
     ['admin.address: is the address of `listen` too: metrics must not be public'],
   ],
   [
+    'a retry with what a renewal does not change',
+    withParts({
+      access: 'signed-in',
+      retryUnauthorized: true,
+      upstreamToken: { assertion: { audience: 'x' } },
+    }),
+    ['routes[0].retryUnauthorized: needs an `upstreamToken` that the gate can renew'],
+  ],
+  [
     'HS256 without a secret',
     withParts(bearer, { apis: { orders: { ...api, algorithms: ['HS256'] } } }),
     ['apis.orders.hmacSecret: is missing: HS256 needs it'],
