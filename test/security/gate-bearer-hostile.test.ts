@@ -170,6 +170,34 @@ for (const [id, title, make] of invalidTokens) {
   });
 }
 
+/** An answer without what differs from request to request: the id, and its length. */
+function faceOf(answer: RawResponse): string {
+  const id = answer.header('x-request-id') ?? assert.fail('an answer has an id');
+  const headers = answer.headers.filter(([name]) => name !== 'date' && name !== 'content-length');
+  return JSON.stringify([answer.status, headers, answer.body]).replaceAll(id, 'id');
+}
+
+test('RS-011, RS-083: answers to bad tokens do not tell what is wrong with them', async () => {
+  const faces = new Set<string>();
+  for (const [, , make] of invalidTokens) {
+    faces.add(faceOf(await send(authorized(`Bearer ${witness.keep(make())}`))));
+  }
+  assert.equal(faces.size, 1);
+});
+
+test('RS-083: answers to keys do not tell whether there is a key of that name', async () => {
+  const faces = new Set<string>();
+  for (const key of [
+    wrongKey(robot),
+    makeKey('nobody'),
+    wrongKey(makeKey('nobody')),
+    'what-is-no-key-at-all',
+  ]) {
+    faces.add(faceOf(await isRefused(['/key/1', [`X-Api-Key: ${witness.keep(key)}`]], 401)));
+  }
+  assert.equal(faces.size, 1);
+});
+
 describe('RS-002: what is no credential of one form', () => {
   const token = () => good();
   for (const [title, value] of [
