@@ -51,20 +51,26 @@ export function createAccessTokens(
     return { claims, trustedUntil, issuer };
   };
 
-  /** Each issuer may have a key of its own to which its tokens are encrypted; null when none of them has. */
+  /**
+   * Issuers may have keys to which their tokens are encrypted, and share them: only what verifies with an issuer's own keys
+   * is its token. Null when none of them can open it.
+   */
   const openEncrypted = async (token: string): Promise<VerifiedClaims | null> => {
     const inner = await decrypt(token, 'access-token');
     if (formOf(inner) === 'signed') return openSigned(inner);
     if (config.decryptionKeys.length > 0) throw new Refusal('access-token-decryption');
+    const failures: unknown[] = [];
     for (const issuer of issuers.values()) {
       try {
         const { claims, trustedUntil } = await issuer.open(token, rules);
         return { claims, trustedUntil, issuer };
       } catch (error) {
-        if (!isNotForIt(error)) throw error;
+        if (!isNotForIt(error)) failures.push(error);
       }
     }
-    return null;
+    if (failures.length === 0) return null;
+    // Who could not tell may be the one whose token it is.
+    throw failures.find((failure) => !(failure instanceof Refusal)) ?? failures[0];
   };
 
   return async (token) => {

@@ -3,8 +3,16 @@ import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { CompactEncrypt } from 'jose';
+import { SallyportError } from '../../src/core/errors.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { createTokenDecryption } from '../../src/oidc/token-decryption.ts';
 import { assertRefused, callerOf, createApiFixture } from '../support/api-fixture.ts';
-import { createFakeTokenIssuer, signAccessToken, testKeys } from '../support/fake-token-issuer.ts';
+import {
+  createFakeTokenIssuer,
+  type FakeTokenIssuer,
+  signAccessToken,
+  testKeys,
+} from '../support/fake-token-issuer.ts';
 
 const pem = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }) as string;
 const ours = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -65,6 +73,52 @@ describe('encrypted tokens', () => {
     const asking = createApiFixture({ introspection: {} }, [issuer]);
     issuer.answerWith(() => ({ active: true, aud: asking.config.audience[0], client_id: 'cli', sub: 'bob' }));
     assert.equal(callerOf(await asking.ask(`Bearer ${token}`)).identity.subject, 'bob');
+  });
+});
+
+describe('tokens that are encrypted to keys of the issuers', () => {
+  const decrypt = createTokenDecryption({ decryptionKeys: [new Secret(pem(ours))] });
+  const withOurKey = (issuer: FakeTokenIssuer): FakeTokenIssuer => ({
+    ...issuer,
+    open: async (token, rules) => issuer.open(await decrypt(token, rules.name), rules),
+  });
+  const first = { name: 'first', issuer: 'https://first.test' };
+  const second = { name: 'second', issuer: 'https://second.test', key: testKeys.otherEc };
+  const pair = () =>
+    createApiFixture({}, [
+      withOurKey(createFakeTokenIssuer(first)),
+      withOurKey(createFakeTokenIssuer(second)),
+    ]);
+
+  test('RS-028: issuers that share one verify what is inside with their own keys, each in turn', async () => {
+    const fixture = pair();
+    const inner = await signAccessToken(fixture.claims({ iss: second.issuer }), { key: second.key });
+    const { identity } = callerOf(await fixture.ask(`Bearer ${await encrypt(inner)}`));
+    assert.deepEqual([identity.provider, identity.issuer], ['second', second.issuer]);
+  });
+
+  test('RS-028: what none of them has signed is refused, and told from one that nobody can open', async () => {
+    const fixture = pair();
+    const forged = await signAccessToken(fixture.claims(), {
+      key: testKeys.ed25519,
+      header: { alg: 'EdDSA' },
+    });
+    assertRefused(await fixture.ask(`Bearer ${await encrypt(forged)}`), 'key-unknown');
+    const foreign = await encrypt(forged, testKeys.rsa, 'RSA-OAEP-256');
+    assertRefused(await fixture.ask(`Bearer ${foreign}`), 'opaque');
+  });
+
+  test('an issuer without keys to check with keeps out no token of another', async () => {
+    const down = withOurKey(createFakeTokenIssuer(first));
+    const failure = new SallyportError('ERR_PROVIDER_UNAVAILABLE', 'no keys', { detail: 'test' });
+    const fixture = createApiFixture({}, [
+      { ...down, open: () => Promise.reject(failure) },
+      withOurKey(createFakeTokenIssuer(second)),
+    ]);
+    const inner = await signAccessToken(fixture.claims({ iss: second.issuer }), { key: second.key });
+    callerOf(await fixture.ask(`Bearer ${await encrypt(inner)}`));
+    const theirs = await encrypt(await signAccessToken(fixture.claims()));
+    await assert.rejects(fixture.ask(`Bearer ${theirs}`), { code: 'ERR_PROVIDER_UNAVAILABLE' });
   });
 });
 
