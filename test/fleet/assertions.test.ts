@@ -200,6 +200,7 @@ describe('the keys of assertions over two nodes', () => {
     const [{ maxAge }] = (await Promise.all(nodeUrls().map(fetchKeys))) as [PublishedKeys, PublishedKeys];
     const old = (await signersOfNodes())[0] as string;
     const traffic = startTraffic(apps);
+    context.after(() => traffic.stop());
     const wait = async () => {
       for (const app of apps) await app.age(maxAge);
       await sleep(100);

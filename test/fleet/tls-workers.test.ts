@@ -141,6 +141,9 @@ test('a token that is bound to a certificate (RFC 8705) passes with that one alo
 test('FL-040: when each worker in turn is told to end, no TLS connection that is being answered is lost', async (context) => {
   const { gate, app } = await start(context);
   const load = { on: true };
+  context.after(() => {
+    load.on = false;
+  });
   const problems: string[] = [];
   let served = 0;
   /** On connections of their own: which a client keeps idle may be closed at any time. */

@@ -70,6 +70,9 @@ test('RS-071, FL-042: sessions and bearer tokens mixed over two nodes that are r
   const credentials = callers.map(({ asking }) => asking.cookie ?? String(asking.headers?.authorization));
 
   const load = { on: true, session: 0, bearer: 0, both: 0 };
+  context.after(() => {
+    load.on = false;
+  });
   const problems: string[] = [];
   const pick = () => callers[Math.floor(random() * callers.length)] as Caller;
 
