@@ -9,7 +9,17 @@ export function didYouMean(word: string, known: Iterable<string>): string | null
     const distance = editDistance(fold(word), fold(candidate));
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
-  return best;
+  return best ?? inFull(word, known);
+}
+
+/** `cert` → `certificate`: the shortest word that begins like it. */
+function inFull(word: string, known: Iterable<string>): string | null {
+  const beginning = fold(word);
+  if (beginning.length < 3) return null;
+  const [first = null] = [...known]
+    .filter((candidate) => fold(candidate).startsWith(beginning))
+    .sort((a, b) => a.length - b.length);
+  return first;
 }
 
 /** Case and separators are what people get wrong most: they count for nothing. */

@@ -4,10 +4,19 @@
  * The name is the path with `__` between its levels: `SALLYPORT_SESSION__IDLE_TIMEOUT=45m`,
  * `SALLYPORT_ROUTES__0__PATH=/**`. Within a level, case and underscores make no difference, so `IDLE_TIMEOUT` is
  * `idleTimeout`. A name that the configuration does not know yet is written in lower case with `-` for `_`. A list of
- * scalars may be given whole, separated by commas; a secret also by `…__ENV` or `…__FILE`.
+ * scalars may be given whole, separated by commas; a secret also by `…__ENV` or `…__FILE`. `null` is null where that may
+ * stand.
  */
 import { didYouMean } from './did-you-mean.ts';
-import { childOf, isMapping, isReferable, nodeOf, type Path, type Schema } from './schema-tree.ts';
+import {
+  childOf,
+  isMapping,
+  isNullable,
+  isReferable,
+  nodeOf,
+  type Path,
+  type Schema,
+} from './schema-tree.ts';
 
 const prefix = 'SALLYPORT_';
 
@@ -114,12 +123,13 @@ function isSettable(schema: Schema): boolean {
   const node = nodeOf(schema);
   if (node.kind === 'union') return node.options.some(isSettable);
   if (node.kind === 'scalar') return true;
-  return node.kind === 'list' && (nodeOf(node.item).kind === 'scalar' || isReferable(node.item));
+  return node.kind === 'list' && nodeOf(node.item).kind !== 'list' && isSettable(node.item);
 }
 
 const fold = (name: string) => name.toLowerCase().replace(/[_-]/g, '');
 
 function coerce(schema: Schema, text: string): unknown {
+  if (text === 'null' && isNullable(schema)) return null;
   const node = nodeOf(schema);
   if (node.kind === 'union') {
     const readings = node.options.filter(isSettable).map((option) => coerce(option, text));

@@ -36,6 +36,13 @@ export function toProblems(issue: Issue, context: IssueContext, at: Path = []): 
   );
 }
 
+/** Without what is said of a value that is of another type altogether: its length, for example. */
+export function withoutEchoes(issues: readonly Issue[]): readonly Issue[] {
+  const placeOf = ({ path }: Issue) => formatPath(path as Path);
+  const mistyped = new Set(issues.filter(({ code }) => code === 'invalid_type').map(placeOf));
+  return issues.filter((issue) => issue.code === 'invalid_type' || !mistyped.has(placeOf(issue)));
+}
+
 export function toProblem({ path, reason, suggestion }: Finding, context: IssueContext): Problem {
   return {
     path: formatPath(path),
@@ -55,7 +62,7 @@ function findings(issue: Issue, context: IssueContext, path: Path): readonly Fin
     case 'invalid_value':
       return one(...notAmong(value, issue.values.map(String)));
     case 'invalid_type':
-      return one(value === undefined ? missing(context.schema, path) : `must be ${article(issue.expected)}`);
+      return [value === undefined ? missing(path, context) : wrongType(path, issue.expected, context)];
     case 'invalid_union':
       return fromUnion(issue, context, path);
     case 'invalid_key':
@@ -73,8 +80,7 @@ function findings(issue: Issue, context: IssueContext, path: Path): readonly Fin
 
 function unknownKey(schema: Schema, path: Path, key: string): Finding {
   const parent = schemaAt(schema, path);
-  const node = parent === null ? null : nodeOf(parent);
-  const known = node?.kind === 'object' ? Object.keys(node.fields) : [];
+  const known = parent === null ? [] : formsOf(parent).flatMap(({ fields }) => Object.keys(fields));
   return { path: [...path, key], reason: 'is not known here', suggestion: didYouMean(key, known) };
 }
 
@@ -87,10 +93,35 @@ function notAmong(value: unknown, values: readonly string[]): [string, string | 
   ];
 }
 
-function missing(schema: Schema, path: Path): string {
-  const parent = schemaAt(schema, path);
-  const node = parent === null ? null : nodeOf(parent);
-  return node?.kind === 'list' ? 'is missing: a list' : 'is missing';
+function missing(path: Path, { schema }: IssueContext): Finding {
+  const place = schemaAt(schema, path);
+  const isList = place !== null && nodeOf(place).kind === 'list';
+  return { path, reason: isList ? 'is missing: a list' : 'is missing', suggestion: null };
+}
+
+/** What people most often leave out: the unit, the quotes, the brackets. */
+function wrongType(path: Path, expected: string, context: IssueContext): Finding {
+  const value = valueAt(context.data, path);
+  const place = schemaAt(context.schema, path);
+  const node = place === null ? null : nodeOf(place);
+  const written = node?.kind === 'scalar' ? writtenAs[node.scalar ?? ''] : undefined;
+  const isBare = typeof value === 'number' || typeof value === 'boolean' || value instanceof Date;
+  const hint = expected === 'string' && isBare ? (written ?? ': put it in quotes') : '';
+  const suggestion = expected === 'array' && showValue(path, context) !== null ? asList(value) : null;
+  return { path, reason: `must be ${article(expected)}${hint}`, suggestion };
+}
+
+const writtenAs: Readonly<Record<string, string>> = {
+  duration: ' with a unit, as 500ms, 30s, 5m, 12h or 7d',
+  size: ' with a unit, as 512B, 64KiB, 10MiB or 1GiB',
+  address: ': host and port, as 127.0.0.1:8080 or [::1]:8080',
+};
+
+/** `bearer` → `[bearer]`; null for what is better not repeated. */
+function asList(value: unknown): string | null {
+  return typeof value === 'string' && /^[\w:/.*-]+(?:[ ,]+[\w:/.*-]+)*$/.test(value) && value.length <= 80
+    ? `[${value.split(/[ ,]+/).join(', ')}]`
+    : null;
 }
 
 /** The branch that came furthest tells most: the one whose first issue lies deepest. One of another type tells nothing. */
@@ -104,6 +135,8 @@ function fromUnion(
     const [reason, suggestion] = notAmong(valueAt(context.data, path), options.map(String));
     return [{ path, reason, suggestion }];
   }
+  const fromMapping = fromForms(issue, context, path);
+  if (fromMapping !== null) return fromMapping;
   const branches = issue.errors.filter((branch) => typeExpected(branch) === null);
   if (branches.length === 0) {
     const types = issue.errors.map((branch) => article(typeExpected(branch) as string));
@@ -113,10 +146,63 @@ function fromUnion(
   const [best] = branches.sort((a, b) => depth(b) - depth(a) || a.length - b.length);
   const [only, ...more] = best as Issue[];
   if (only?.code === 'invalid_value' && only.path.length === 0 && more.length === 0) {
-    const [reason, suggestion] = notAmong(valueAt(context.data, path), only.values.map(String));
-    return [{ path, reason: [reason, ...otherForms(issue, context, path)].join(' or '), suggestion }];
+    const value = valueAt(context.data, path);
+    const [reason, suggestion] = notAmong(value, only.values.map(String));
+    const form = typeof value === 'string' ? didYouMean(value, formNames(context, path)) : null;
+    return [
+      {
+        path,
+        reason: [reason, ...otherForms(issue, context, path)].join(' or '),
+        suggestion: suggestion ?? (form === null ? null : `{ ${form}: … }`),
+      },
+    ];
   }
   return (best as Issue[]).flatMap((each) => findings(each, context, [...path, ...(each.path as Path)]));
+}
+
+/** Where a mapping may have one of several forms, its members tell which is meant; null where it has no choice. */
+function fromForms(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  context: IssueContext,
+  path: Path,
+): readonly Finding[] | null {
+  const place = schemaAt(context.schema, path);
+  const value = valueAt(context.data, path);
+  if (place === null || !isMapping(value) || formsOf(place).length < 2) return null;
+  const keys = Object.keys(value);
+  const meant = formsOf(place).filter(({ fields }) => keys.some((key) => Object.hasOwn(fields, key)));
+  const [form, ...more] = meant;
+  if (form === undefined && keys.length > 0) return keys.map((key) => unknownKey(context.schema, path, key));
+  if (form === undefined || more.length > 0) {
+    const forms = formsOf(place).map(({ fields }) => describeForm(fields));
+    return [{ path, reason: `must be one of ${forms.join(', ')}`, suggestion: null }];
+  }
+  return (issue.errors[form.index] as Issue[]).flatMap((each) =>
+    findings(each, context, [...path, ...(each.path as Path)]),
+  );
+}
+
+interface Form {
+  /** Among the options of the union. */
+  readonly index: number;
+  readonly fields: Readonly<Record<string, Schema>>;
+}
+
+/** The forms of a mapping that may stand here: one, or those of a union. */
+function formsOf(schema: Schema): readonly Form[] {
+  const node = nodeOf(schema);
+  if (node.kind === 'object') return [{ index: 0, fields: node.fields }];
+  return (node.kind === 'union' ? node.options : []).flatMap((option, index) => {
+    const each = nodeOf(option);
+    return each.kind === 'object' ? [{ index, fields: each.fields }] : [];
+  });
+}
+
+const describeForm = (fields: Form['fields']) => `\`{ ${Object.keys(fields).join(', ')}: … }\``;
+
+function formNames({ schema }: IssueContext, path: Path): readonly string[] {
+  const place = schemaAt(schema, path);
+  return place === null ? [] : formsOf(place).flatMap(({ fields }) => Object.keys(fields));
 }
 
 /** What may stand there instead of a word: `a number`, `{ redis: … }`. */
@@ -126,11 +212,7 @@ function otherForms(
   path: Path,
 ): readonly string[] {
   const place = schemaAt(schema, path);
-  const node = place === null ? null : nodeOf(place);
-  const mappings = (node?.kind === 'union' ? node.options : []).flatMap((option) => {
-    const each = nodeOf(option);
-    return each.kind === 'object' ? [`\`{ ${Object.keys(each.fields).join(', ')}: … }\``] : [];
-  });
+  const mappings = place === null ? [] : formsOf(place).map(({ fields }) => describeForm(fields));
   const types = issue.errors.map(typeExpected).filter((type) => type !== null && type !== 'object');
   return [...new Set(types.map((type) => article(type as string))), ...mappings];
 }

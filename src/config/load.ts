@@ -7,7 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { crossCheck } from './cross-check.ts';
 import { applyEnvironment } from './environment.ts';
 import { freezeDeep } from './freeze.ts';
-import { type Finding, type IssueContext, toProblem, toProblems } from './issues.ts';
+import { type Finding, type IssueContext, toProblem, toProblems, withoutEchoes } from './issues.ts';
 import type { Problem, Warning } from './problem.ts';
 import { resolveReferences } from './references.ts';
 import { type Config, configSchema } from './schema.ts';
@@ -107,7 +107,7 @@ function check(
 ): readonly Problem[] {
   const reported = dangling.map(formatPath);
   const parsed = configSchema.safeParse(data);
-  const inSchema = (parsed.error?.issues ?? [])
+  const inSchema = withoutEchoes(parsed.error?.issues ?? [])
     .flatMap((issue) => toProblems(issue, context))
     .filter(({ path }) => !reported.includes(path));
   const reserved = reservedNames(data).map((finding) => toProblem(finding, context));
@@ -117,7 +117,11 @@ function check(
 
 function originOf(path: Path, source: Source, origins: ReadonlyMap<string, string>): string | null {
   for (let length = path.length; length > 0; length--) {
-    const variable = origins.get(JSON.stringify(path.slice(0, length)));
+    const at = path.slice(0, length);
+    const places = [at, [...at, 'env'], [...at, 'file']];
+    const variable = places
+      .map((place) => origins.get(JSON.stringify(place)))
+      .find((name) => name !== undefined);
     if (variable !== undefined) return variable;
   }
   const position = source.locate(path);

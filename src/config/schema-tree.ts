@@ -26,6 +26,13 @@ export function unwrap(schema: Schema): Schema {
   return inner === null ? schema : unwrap(inner);
 }
 
+/** Whether `null` may stand here. */
+export function isNullable(schema: Schema): boolean {
+  if ((schema as z.core.$ZodTypes)._zod.def.type === 'nullable') return true;
+  const inner = unwrapOnce(schema);
+  return inner !== null && isNullable(inner);
+}
+
 /** What a wrapper wraps; null for what is none. */
 export function unwrapOnce(schema: Schema): Schema | null {
   const def = (schema as z.core.$ZodTypes)._zod.def;

@@ -13,6 +13,8 @@ for (const [word, expected] of [
   ['key', 'keys'],
   ['signedin', 'signed-in'],
   ['stroe', 'store'],
+  ['abs', 'absoluteTimeout'],
+  ['id', null],
   ['nothingLikeIt', null],
   ['', null],
 ] as const) {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { parseConfig } from '../../../src/config/load.ts';
 import type { Config } from '../../../src/config/schema.ts';
 import { configOf, problemsOf, validConfig } from '../../support/configs.ts';
+import { localhostCertificate, localhostKey } from '../../support/localhost-certificate.ts';
 
 interface Row {
   readonly variable: string;
@@ -131,6 +132,32 @@ test('the environment alone is a configuration', () => {
       ['/**', 'signed-in'],
     ],
   );
+});
+
+const api = { issuers: [{ issuer: 'https://sts.example' }], audience: ['x'] };
+
+test('a list of names is set whole, also where its members may be mappings', () => {
+  const config = configOf(
+    parseConfig({ ...validConfig(), apis: { orders: api } }, { SALLYPORT_APIS__ORDERS__ISSUERS: 'main' }),
+  );
+  assert.deepEqual(config.apis.orders?.issuers, ['main']);
+});
+
+test('`null` is null where the file may say it', () => {
+  const tls = { address: '127.0.0.1:8443', certificate: localhostCertificate, key: localhostKey };
+  const config = configOf(
+    parseConfig({ ...validConfig(), listen: { tls } }, { SALLYPORT_LISTEN__ADDRESS: 'null' }),
+  );
+  assert.equal(config.listen.address, null);
+});
+
+test('what a variable refers to and is wrong names the variable', () => {
+  const [problem] = problemsOf(
+    parseConfig(validConfig(), { SALLYPORT_API_KEYS__KEYS__CI__HASH__ENV: 'HASH', HASH: 'hush-hush' }),
+  );
+  assert.equal(problem?.path, 'apiKeys.keys.ci.hash');
+  assert.equal(problem?.where, 'SALLYPORT_API_KEYS__KEYS__CI__HASH__ENV');
+  assert.equal(problem?.value, null);
 });
 
 for (const [variable, suggestion] of [

@@ -159,6 +159,87 @@ const rows: readonly Row[] = [
     data: ['routes'],
     problem: { path: '', reason: 'must be a mapping' },
   },
+  {
+    title: 'a duration as a bare number',
+    data: merge({ session: { idleTimeout: 30 } }),
+    problem: {
+      path: 'session.idleTimeout',
+      value: '30',
+      reason: 'must be text with a unit, as 500ms, 30s, 5m, 12h or 7d',
+    },
+  },
+  {
+    title: 'a port alone where an address belongs',
+    data: merge({ listen: { address: 8080 } }),
+    problem: {
+      path: 'listen.address',
+      reason: 'must be text: host and port, as 127.0.0.1:8080 or [::1]:8080',
+    },
+  },
+  {
+    title: 'a number where text belongs',
+    data: provider({ clientId: 12345 }),
+    problem: { path: 'providers.main.clientId', reason: 'must be text: put it in quotes' },
+  },
+  {
+    title: 'one word where a list belongs',
+    data: withRoute({ access: undefined, authenticate: 'session' }),
+    problem: { path: 'routes[0].authenticate', reason: 'must be a list', suggestion: '[session]' },
+  },
+  {
+    title: 'several words where a list belongs',
+    data: withRoute({ access: 'signed-in', scopes: 'orders.read orders.write' }),
+    problem: { path: 'routes[0].scopes', suggestion: '[orders.read, orders.write]' },
+  },
+  {
+    title: 'one secret where a list of them belongs',
+    data: provider({ decryptionKeys: 'hush-hush' }),
+    problem: {
+      path: 'providers.main.decryptionKeys',
+      value: null,
+      reason: 'must be a list',
+      suggestion: null,
+    },
+  },
+  {
+    title: 'an unknown key of a mapping that may be a name as well',
+    data: merge({
+      apis: { main: { issuers: [{ issuer: 'https://sts.example', jwksUrl: 'x' }], audience: ['x'] } },
+    }),
+    problem: { path: 'apis.main.issuers[0].jwksUrl', reason: 'is not known here', suggestion: 'jwksUri' },
+  },
+  {
+    title: 'the beginning of a key',
+    data: provider({ decryption: ['x'] }),
+    problem: { path: 'providers.main.decryption', suggestion: 'decryptionKeys' },
+  },
+  {
+    title: 'a mistyped form of a mapping',
+    data: withRoute({ access: 'signed-in', upstreamToken: { exchang: { audience: 'x' } } }),
+    problem: {
+      path: 'routes[0].upstreamToken.exchang',
+      reason: 'is not known here',
+      suggestion: 'exchange',
+    },
+  },
+  {
+    title: 'two forms of a mapping at once',
+    data: withRoute({ access: 'signed-in', upstreamToken: { exchange: { audience: 'x' }, client: {} } }),
+    problem: {
+      path: 'routes[0].upstreamToken',
+      reason: 'must be one of `{ client: … }`, `{ exchange: … }`, `{ assertion: … }`',
+    },
+  },
+  {
+    title: 'a mistake within one form of a mapping',
+    data: withRoute({ access: 'signed-in', upstreamToken: { assertion: { audiance: 'x', audience: 'x' } } }),
+    problem: { path: 'routes[0].upstreamToken.assertion.audiance', suggestion: 'audience' },
+  },
+  {
+    title: 'the name of a form without what it needs',
+    data: withRoute({ access: 'signed-in', upstreamToken: 'exchange' }),
+    problem: { path: 'routes[0].upstreamToken', suggestion: '{ exchange: … }' },
+  },
 ];
 
 for (const { title, data, problem } of rows) {
