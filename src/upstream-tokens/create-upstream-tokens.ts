@@ -14,14 +14,14 @@ import type { Sessions } from '../sessions/sessions.ts';
 import { createLocks } from '../stores/locks.ts';
 import type { Store } from '../stores/store.ts';
 import type { AssertionRule, Assertions } from './assertion.ts';
-import { isMeantFor } from './audiences.ts';
+import { audiencesOfToken, isMeantFor } from './audiences.ts';
 import { type ClientRule, createClientTokens } from './client-tokens.ts';
 import { createExchangedTokens } from './exchanged-tokens.ts';
-import { createKnownTargets, type TargetedRule } from './known-targets.ts';
+import { createKnownTargets } from './known-targets.ts';
 import type { ExchangeRule } from './sealed-token.ts';
 import { createSessionTokens } from './session-tokens.ts';
 import { createSharedExchange } from './shared-exchange.ts';
-import type { SentToken } from './token-value.ts';
+import { type SentToken, tokenOf } from './token-value.ts';
 import type { UpstreamTokens } from './upstream-tokens.ts';
 
 export interface UpstreamTokensDeps {
@@ -39,6 +39,10 @@ export interface UpstreamTokensDeps {
   readonly random: RandomBytes;
   readonly emit: Emit;
 }
+
+const unasked: readonly string[] = [];
+
+const orElse = (own: readonly string[], asked: readonly string[]) => (own.length === 0 ? asked : own);
 
 interface By {
   readonly session: Session | null;
@@ -62,21 +66,28 @@ export function createUpstreamTokens(deps: UpstreamTokensDeps): UpstreamTokens {
     return null;
   };
 
-  const pick = (route: Route, token: SentToken): UpstreamToken =>
-    route.retryUnauthorized ? token.renewable : token.plain;
-
-  /** The token itself says for whom it is (RT-075). */
-  const send = (head: RequestHead, route: Route, token: SentToken): UpstreamToken | null => {
+  /** The token itself says for whom it is (RT-075); where it does not, `asked` is for whom it was asked. */
+  const send = (
+    head: RequestHead,
+    route: Route,
+    token: SentToken,
+    asked: readonly string[] = unasked,
+  ): UpstreamToken | null => {
     const expected = audiencesOf(route.cluster);
-    return expected.length === 0 || isMeantFor(expected, token.audiences())
-      ? pick(route, token)
-      : withhold(head, route);
-  };
-
-  /** A token whose target says for whom it is was not even asked for if it could not be sent. */
-  const sendGranted = (head: RequestHead, route: Route, token: SentToken): UpstreamToken | null => {
-    const { audiences } = targets(route.upstreamToken as TargetedRule);
-    return audiences.length > 0 ? pick(route, token) : send(head, route, token);
+    if (expected.length === 0) return route.retryUnauthorized ? token.renewable : token.plain;
+    if (!isMeantFor(expected, orElse(token.audiences(), asked))) return withhold(head, route);
+    const { renew } = token.renewable;
+    if (!route.retryUnauthorized || renew === null) return token.plain;
+    return {
+      ...token.renewable,
+      // Another token may be for others.
+      async renew() {
+        const next = await renew();
+        if (next === null) return null;
+        const own = audiencesOfToken(tokenOf(next));
+        return isMeantFor(expected, orElse(own, asked)) ? next : withhold(head, route);
+      },
+    };
   };
 
   const grant = (
@@ -126,8 +137,8 @@ export function createUpstreamTokens(deps: UpstreamTokensDeps): UpstreamTokens {
       const token = grant(rule, who);
       if (token === null) return null;
       return token instanceof Promise
-        ? token.then((held) => sendGranted(head, route, held))
-        : sendGranted(head, route, token);
+        ? token.then((held) => send(head, route, held, audiences))
+        : send(head, route, token, audiences);
     },
     async close() {
       locks.close();

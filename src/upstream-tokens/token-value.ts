@@ -37,3 +37,8 @@ export function toUpstreamToken(
     renew: null,
   };
 }
+
+/** The token itself, without how it is presented. */
+export function tokenOf({ value }: UpstreamToken): string {
+  return value.slice(value.indexOf(' ') + 1);
+}

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import type { UpstreamTokenRule } from '../../src/core/route.ts';
+import type { Session } from '../../src/core/session.ts';
 import { parseSigningKey } from '../../src/keys/signing-key.ts';
 import { createAssertions } from '../../src/upstream-tokens/assertion.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
@@ -112,6 +113,40 @@ describe('RT-075: an application that goes by audiences', () => {
       assert.equal(await setUp('opaque').sent(route, session('subject')), null);
     }
   });
+
+  test('RT-075: a provider that gives a token for somebody else than was asked for is not believed', async () => {
+    const rules = [clientRule({ audience: 'orders' }), exchangeRule({ resource: 'https://orders.test' })];
+    for (const rule of rules) {
+      const node = setUp(jwtFor(['billing', 'account']));
+      assert.equal(await node.sent(routeWith(rule), session('subject')), null);
+      assert.equal(node.named('token.withheld').length, 1);
+      assert.notEqual(await setUp(jwtFor(['account', 'orders'])).sent(routeWith(rule), session('s')), null);
+    }
+  });
+
+  const renewed = [
+    ['an access token of a session', 'access', session(jwtFor('orders'))],
+    ['a token of the gate itself', clientRule({ audience: 'orders' }), null],
+    ['an exchanged token', exchangeRule({ audience: null, scope: 'orders' }), session('subject')],
+  ] as const;
+  for (const [what, rule, who] of renewed) {
+    test(`RT-075: after a 401, ${what} that is now for somebody else is not sent either`, async () => {
+      const route = routeWith(rule, { retryUnauthorized: true });
+      for (const [next, isSent] of [
+        [jwtFor('billing'), false],
+        [jwtFor(['orders', 'new']), true],
+      ] as const) {
+        const grants = createScriptedGrants(clock);
+        const issue = (accessToken: string) => () => grants.issue({ accessToken });
+        grants.script(issue(jwtFor('orders')), issue(next));
+        const renew = async (old: Session) => ({ ...old, tokens: { ...old.tokens, accessToken: next } });
+        const node = createTokenNode({ clock, grants, audiences, renew });
+        const token = await (await node.obtain(route, who))?.renew?.();
+        assert.equal(token?.value ?? null, isSent ? `Bearer ${next}` : null);
+        assert.equal(node.named('token.withheld').length, isSent ? 0 : 1);
+      }
+    });
+  }
 
   test('one that goes by none gets whatever its route says', async () => {
     for (const [, rule, who] of withheld) {
