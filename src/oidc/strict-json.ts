@@ -10,7 +10,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Fails with a `Refusal` (`json-invalid`, `json-too-deep`, `json-duplicate-member`, `json-not-an-object`). */
 export function parseStrictObject(text: string): JsonObject {
-  scan(text);
+  const written = countMembers(text);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -19,64 +19,54 @@ export function parseStrictObject(text: string): JsonObject {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Refusal('json-not-an-object');
-  return withoutPrototype(value) as JsonObject;
+  // Of two members of one name `JSON.parse` keeps the last: then there are fewer than were written, however they are spelled.
+  if (harden(value) !== written) throw new Refusal('json-duplicate-member');
+  return value as JsonObject;
 }
 
-/** The members `__proto__` are left out: nobody names a claim so, and a careless copy would set a prototype. */
-function withoutPrototype(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutPrototype);
-  if (typeof value !== 'object' || value === null) return value;
-  const copy: Record<string, unknown> = Object.create(null);
-  for (const [name, member] of Object.entries(value)) {
-    if (name !== '__proto__') copy[name] = withoutPrototype(member);
-  }
-  return copy;
-}
+const [quote, colon, backslash] = [0x22, 0x3a, 0x5c];
+const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d];
 
-/** Depth and repeated names; whether it is JSON at all is for `JSON.parse` to say. */
-function scan(text: string): void {
-  const open: (Set<string> | null)[] = [];
+/** How many members all objects in it have: outside of strings, each colon is one. Whether it is JSON is for `JSON.parse` to say. */
+function countMembers(text: string): number {
+  let members = 0;
+  let depth = 0;
   for (let i = 0; i < text.length; i += 1) {
-    const character = text[i];
-    if (character === '{' || character === '[') {
-      if (open.push(character === '{' ? new Set() : null) > maxDepth) throw new Refusal('json-too-deep');
-    } else if (character === '}' || character === ']') {
-      open.pop();
-    } else if (character === '"') {
-      const end = endOfString(text, i);
-      noteName(text, { start: i, end }, open.at(-1) ?? null);
-      i = end;
+    const code = text.charCodeAt(i);
+    if (code === quote) i = endOfString(text, i);
+    else if (code === colon) members += 1;
+    else if (code === closeBrace || code === closeBracket) depth -= 1;
+    else if (code === openBrace || code === openBracket) {
+      depth += 1;
+      if (depth > maxDepth) throw new Refusal('json-too-deep');
     }
   }
+  return members;
 }
 
 /** The index of the closing quote, or the end of the text. */
 function endOfString(text: string, start: number): number {
   for (let i = start + 1; i < text.length; i += 1) {
-    if (text[i] === '\\') i += 1;
-    else if (text[i] === '"') return i;
+    const code = text.charCodeAt(i);
+    if (code === backslash) i += 1;
+    else if (code === quote) return i;
   }
   return text.length;
 }
 
-function noteName(
-  text: string,
-  at: { readonly start: number; readonly end: number },
-  names: Set<string> | null,
-): void {
-  if (names === null) return;
-  let after = at.end + 1;
-  while (/[ \t\r\n]/.test(text[after] ?? '')) after += 1;
-  if (text[after] !== ':') return;
-  const name = unescapeName(text.slice(at.start, at.end + 1));
-  if (names.has(name)) throw new Refusal('json-duplicate-member');
-  names.add(name);
-}
-
-function unescapeName(quoted: string): string {
-  try {
-    return JSON.parse(quoted) as string;
-  } catch {
-    throw new Refusal('json-invalid');
-  }
+/**
+ * Takes the prototypes off, in place, and counts the members. Those of the name `__proto__` are left out: nobody names a
+ * claim so, and a careless copy would set a prototype.
+ */
+function harden(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const isList = Array.isArray(value);
+  const members: readonly unknown[] = isList ? value : Object.values(value);
+  let count = isList ? 0 : members.length;
+  for (const member of members) count += harden(member);
+  if (isList) return count;
+  if (Object.hasOwn(value, '__proto__')) Reflect.deleteProperty(value, '__proto__');
+  // In place, and not as a copy: an object that is made without prototype takes twice the memory.
+  Object.setPrototypeOf(value, null);
+  return count;
 }
