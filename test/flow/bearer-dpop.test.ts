@@ -31,7 +31,7 @@ let token: string;
 
 before(async () => {
   redis = await startRedis({ persist: true });
-  const session = { store: { redis: { url: redis.url, timeout: '200ms' } }, keys: [sealingKey] };
+  const session = { store: { redis: { url: redis.url, timeout: '1s' } }, keys: [sealingKey] };
   gate = await startGate({
     provider: {
       apis: { resources: { [orders]: { scope: 'read', format: 'jwt' } } },

@@ -18,7 +18,6 @@ before(async () => {
       apis: { resources: { [orders]: { scope: 'read', format: 'opaque' } } },
       machines: [machineClient('machine')],
     },
-    providerSettings: { timeout: '2s' },
     config: {
       apis: { orders: { issuers: ['main'], audience: [orders], introspection: { cache: '20s' } } },
       routes: [{ path: '/orders/**', cluster: 'app', authenticate: ['bearer'], api: 'orders' }],
