@@ -142,9 +142,14 @@ function checkRoute(
   for (const { path, message } of credentialProblems(route)) {
     context.addIssue({ code: 'custom', path: [...path], message });
   }
+  const assertionHeader = assertionHeaderOf(route.upstreamToken);
   const pattern = parseRoutePattern(route.path);
   const params = pattern.ok ? pattern.pattern.params : [];
   for (const [name, value] of Object.entries(route.requestHeaders)) {
+    if (name.toLowerCase() === assertionHeader) {
+      const message = 'is the header of the assertion: an application could take one for the other';
+      context.addIssue({ code: 'custom', path: ['requestHeaders', name], message });
+    }
     const parsed = parseHeaderTemplate(name, value);
     for (const hole of parsed.ok ? parsed.template.holes : []) {
       const param = hole.path[0] as string;
@@ -156,4 +161,8 @@ function checkRoute(
       });
     }
   }
+}
+
+function assertionHeaderOf(token: CredentialFields['upstreamToken']): string | null {
+  return typeof token === 'object' && 'assertion' in token ? token.assertion.header.toLowerCase() : null;
 }

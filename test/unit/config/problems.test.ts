@@ -150,6 +150,17 @@ const rows: readonly Row[] = [
     problem: { path: 'routes[0].passAuthorization' },
   },
   {
+    title: 'HP-072: a claim in the header that carries the assertion of the gate',
+    data: withRoute({
+      requestHeaders: { 'X-Caller': '{claims.nickname}' },
+      upstreamToken: { assertion: { audience: 'app', header: 'x-caller' } },
+    }),
+    problem: {
+      path: 'routes[0].requestHeaders.X-Caller',
+      reason: 'is the header of the assertion: an application could take one for the other',
+    },
+  },
+  {
     title: 'a key that is not 32 bytes',
     data: merge({ session: { keys: ['c2hvcnQ='] } }),
     problem: { path: 'session.keys[0]', value: null },
