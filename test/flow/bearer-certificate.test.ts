@@ -4,7 +4,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { readJwt } from '../support/client-keys.ts';
 import { type RunningGate, startGate } from '../support/gate.ts';
-import { type RawSendOptions, rawSend } from '../support/raw.ts';
+import { type RawSendOptions, rawSend, waitUntil } from '../support/raw.ts';
 import { type Identity, makeTlsFiles } from '../support/tls-files.ts';
 import { machineClient, machineToken } from '../support/token-client.ts';
 
@@ -44,6 +44,7 @@ before(async () => {
     scope: 'read',
     headers: { 'x-certificate': escaped(files.client) },
   });
+  await waitUntil(() => gate.events('process.started').length > 0);
   tlsPort = Number(String(gate.events('process.started')[0]?.tls).split(':')[1]);
 });
 

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { createDpopSender, type ProofOverrides } from '../support/dpop-sender.ts';
 import { exampleConfig, type RunningGate, startGate } from '../support/gate.ts';
 import { type GateAlone, startGateAlone } from '../support/gate-alone.ts';
-import { rawSend } from '../support/raw.ts';
+import { rawSend, waitUntil } from '../support/raw.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { machineClient, machineToken } from '../support/token-client.ts';
 
@@ -50,6 +50,7 @@ before(async () => {
     await gate.close();
     throw error;
   });
+  await waitUntil(() => replica.events('process.started').length > 0);
   token = await machineToken(gate.provider.issuer, 'machine', { resource: orders, scope: 'read', sender });
 });
 
