@@ -12,6 +12,7 @@ type Rule = (
     readonly hasWorkers: boolean;
     /** Whether anything is remembered that the other processes have to know: sessions, or proofs that were used. */
     readonly isShared: boolean;
+    readonly takesProofs: boolean;
   },
 ) => string | null;
 
@@ -58,6 +59,13 @@ const rules: readonly (readonly [member: string, rule: Rule])[] = [
   ],
   [
     'denyList',
+    ({ store, denyList }, { isFleet, hasWorkers, takesProofs }) =>
+      (isFleet || hasWorkers) && takesProofs && store === 'cookie' && denyList === undefined
+        ? 'is missing: without it each process knows only the DPoP proofs that it has seen itself. Write `{ redis: { url: … } }`, `sqlite` for workers of one machine, or `dpop: { use: never }` in every api'
+        : null,
+  ],
+  [
+    'denyList',
     ({ denyList }, { isFleet }) =>
       denyList === 'sqlite' && isFleet
         ? 'is `sqlite`, a file that the other nodes of a fleet do not see: write `{ redis: { url: … } }`'
@@ -77,9 +85,10 @@ export function checkFleet(data: Data): readonly Finding[] {
   const { workers } = data;
   const isFleet = data.fleet === true;
   const hasWorkers = workers === 'auto' || (typeof workers === 'number' && workers > 1);
-  const isShared = takesSessions(data) || takesProofs(data);
+  const hasProofs = takesProofs(data);
+  const isShared = takesSessions(data) || hasProofs;
   return rules.flatMap(([member, rule]) => {
-    const reason = rule(session, { isFleet, hasWorkers, isShared });
+    const reason = rule(session, { isFleet, hasWorkers, isShared, takesProofs: hasProofs });
     return reason === null ? [] : [{ path: ['session', member], reason, suggestion: null }];
   });
 }

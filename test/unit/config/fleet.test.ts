@@ -6,6 +6,8 @@ import { complaints, validConfig } from '../../support/configs.ts';
 const keys = [Buffer.from('0123456789abcdef0123456789abcdef').toString('base64')];
 const redis = { redis: { url: 'redis://127.0.0.1:6379' } };
 
+const apis = { main: { issuers: ['main'], audience: ['https://api.test'] } };
+
 for (const [title, fields, path, advice] of [
   [
     'FL-011: memory in a fleet',
@@ -36,6 +38,18 @@ for (const [title, fields, path, advice] of [
     'redis',
   ],
   [
+    'RS-055: proofs that the other nodes of a fleet would not know',
+    { fleet: true, session: { store: 'cookie', keys }, apis },
+    'session.denyList',
+    'redis',
+  ],
+  [
+    'RS-055: proofs that the other workers would not know',
+    { workers: 2, session: { store: 'cookie' }, apis },
+    'session.denyList',
+    'sqlite',
+  ],
+  [
     'a limit of sessions that nobody can count',
     { session: { store: 'cookie', maxPerPerson: 3 } },
     'session.maxPerPerson',
@@ -52,6 +66,19 @@ for (const [title, fields, path, advice] of [
 for (const [title, fields] of [
   ['a fleet on Redis', { fleet: true, session: { store: redis, keys } }],
   ['a fleet with sessions in cookies', { fleet: true, session: { store: 'cookie', denyList: redis, keys } }],
+  [
+    'a fleet that takes proofs and notes them',
+    { fleet: true, session: { store: 'cookie', denyList: redis, keys }, apis },
+  ],
+  [
+    'a fleet that takes no proofs and notes nothing',
+    {
+      fleet: true,
+      session: { store: 'cookie', keys },
+      apis: { main: { ...apis.main, dpop: { use: 'never' } } },
+    },
+  ],
+  ['one process with cookies', { workers: 1, session: { store: 'cookie' }, apis }],
   ['workers on a file', { workers: 4 }],
   ['one worker in memory', { workers: 1, session: { store: 'memory' } }],
   [
