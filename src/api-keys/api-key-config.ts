@@ -66,18 +66,32 @@ const reservedHeaders = new Set([
   'authorization',
   'connection',
   'content-length',
+  'content-type',
   'cookie',
+  'dpop',
   'expect',
+  'forwarded',
   'host',
+  'keep-alive',
+  'origin',
+  'proxy-authorization',
+  'referer',
+  'te',
+  'trailer',
   'transfer-encoding',
   'upgrade',
+  'x-csrf',
+  'x-real-ip',
 ]);
+
+const isReserved = (name: string) =>
+  reservedHeaders.has(name) || /^(?:access-control-|sec-|x-forwarded-)/.test(name);
 
 const header = () =>
   z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, 'is not a header name: letters, digits and `-`')
-    .refine((name) => !reservedHeaders.has(name.toLowerCase()), 'is a header with a meaning of its own');
+    .refine((name) => !isReserved(name.toLowerCase()), 'is a header with a meaning of its own');
 
 export const apiKeysSchema = z.strictObject({
   header: header()

@@ -14,6 +14,7 @@ const finding = (path: Path, reason: string, suggestion: string | null = null): 
 export function checkCredentials(data: Data): readonly Finding[] {
   return [
     ...checkIssuerNames(data),
+    ...checkIssuersOnce(data),
     ...checkApiNames(data),
     ...checkApiKeyNames(data),
     ...checkOwnTokens(data),
@@ -22,6 +23,7 @@ export function checkCredentials(data: Data): readonly Finding[] {
     ...checkAudiences(data),
     ...checkAssertionKeys(data),
     ...checkHosts(data),
+    ...checkCertificateHeader(data),
   ];
 }
 
@@ -51,6 +53,23 @@ function checkIssuerNames({ apis, providers }: Data): Finding[] {
             ),
           ],
     );
+  });
+}
+
+/** Of two that issue under one name, only one would ever be asked. */
+function checkIssuersOnce({ apis, providers }: Data): Finding[] {
+  return Object.entries(isMapping(apis) ? apis : {}).flatMap(([name, api]) => {
+    const written = valueAt(api, ['issuers']);
+    const issuers = (Array.isArray(written) ? written : []).map((issuer) =>
+      typeof issuer === 'string' ? valueAt(providers, [issuer, 'issuer']) : valueAt(issuer, ['issuer']),
+    );
+    return issuers.flatMap((issuer, index) => {
+      const first = issuers.indexOf(issuer);
+      const isTold = first === index || (written as unknown[])[first] === (written as unknown[])[index];
+      return typeof issuer !== 'string' || isTold
+        ? []
+        : [finding(['apis', name, 'issuers', index], `is the issuer of issuers[${first}] too (${issuer})`)];
+    });
   });
 }
 
@@ -135,7 +154,9 @@ function checkResources({ apis, publicUrl }: Data): Finding[] {
     };
   });
   return entries.flatMap(({ name, named, resource }, index) => {
-    if (typeof named === 'string' && resource === undefined && origin !== undefined) {
+    // What is no URL at all has been told.
+    const isElsewhere = typeof named === 'string' && URL.canParse(named) && resource === undefined;
+    if (isElsewhere && origin !== undefined) {
       return [
         finding(
           ['apis', name, 'resource'],
@@ -199,4 +220,15 @@ function checkHosts(data: Data): Finding[] {
           `serves any host, which routes[${index}] with its sessions must not: name the hosts`,
         ),
       ];
+}
+
+/** What comes in it is taken out before keys are looked for. */
+function checkCertificateHeader(data: Data): Finding[] {
+  const path = ['listen', 'clientCertificateHeader', 'name'] as const;
+  const name = valueAt(data, path);
+  const header = valueAt(data.apiKeys, ['header']) ?? 'X-Api-Key';
+  if (typeof name !== 'string' || typeof header !== 'string') return [];
+  return name.toLowerCase() === header.toLowerCase()
+    ? [finding(path, `is the header of API keys too (\`apiKeys.header\`)`)]
+    : [];
 }

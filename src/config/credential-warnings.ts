@@ -4,7 +4,7 @@ import { type Warning, warning } from './problem.ts';
 import type { Config } from './schema.ts';
 
 export function credentialWarnings(config: Config): readonly Warning[] {
-  return [...aboutApis(config), ...aboutTokens(config)];
+  return [...aboutApis(config), ...aboutUnused(config), ...aboutTokens(config)];
 }
 
 function aboutApis({ apis, providers }: Config): readonly Warning[] {
@@ -26,6 +26,18 @@ function aboutApis({ apis, providers }: Config): readonly Warning[] {
     }
     return found;
   });
+}
+
+/** What protects nothing is most often what somebody believes to be protecting something. */
+function aboutUnused({ apis, apiKeys, routes }: Config): readonly Warning[] {
+  const used = new Set(routes.map(({ api }) => api));
+  const found = Object.keys(apis)
+    .filter((name) => !used.has(name))
+    .map((name) => warning(['apis', name], 'is used by no route'));
+  const takesKeys = routes.some((route) => credentialsOf(route).includes('api-key'));
+  if (Object.keys(apiKeys.keys).length > 0 && !takesKeys)
+    found.push(warning(['apiKeys', 'keys'], 'are taken by no route: add `api-key` to `authenticate`'));
+  return found;
 }
 
 function aboutTokens({ clusters, providers, routes, session }: Config): readonly Warning[] {

@@ -131,8 +131,35 @@ function checkEndpointPaths(data: Readonly<Record<string, unknown>>) {
 }
 
 function checkListeners(data: Readonly<Record<string, unknown>>) {
-  const admin = valueAt(data, ['admin', 'address']);
-  const open = [valueAt(data, ['listen', 'address']), valueAt(data, ['listen', 'tls', 'address'])];
-  if (typeof admin !== 'string' || admin.endsWith(':0') || !open.includes(admin)) return [];
-  return [finding(['admin', 'address'], 'is the address of `listen` too: metrics must not be public')];
+  const [plain, tls, admin] = listenerPaths.map((path) => valueAt(data, path));
+  const found: Finding[] = [];
+  // One and the same address is told by the section itself.
+  if (plain !== tls && takeOnePort(plain, tls))
+    found.push(finding(['listen', 'tls', 'address'], 'takes the port of `listen.address`'));
+  if (takeOnePort(admin, plain) || takeOnePort(admin, tls)) {
+    const reason =
+      admin === plain || admin === tls ? 'is the address of `listen` too' : 'takes a port of `listen`';
+    found.push(finding(['admin', 'address'], `${reason}: metrics must not be public`));
+  }
+  return found;
 }
+
+const listenerPaths: readonly Path[] = [
+  ['listen', 'address'],
+  ['listen', 'tls', 'address'],
+  ['admin', 'address'],
+];
+
+/** Whether both are one address, or one of them takes the port at every address. */
+function takeOnePort(one: unknown, other: unknown): boolean {
+  const [a, b] = [splitAddress(one), splitAddress(other)];
+  if (a === null || b === null || a.port === '0' || a.port !== b.port) return false;
+  return a.host === b.host || isEvery(a.host) || isEvery(b.host);
+}
+
+function splitAddress(text: unknown): { readonly host: string; readonly port: string } | null {
+  const match = typeof text === 'string' ? /^(.+):(\d{1,5})$/.exec(text) : null;
+  return match === null ? null : { host: match[1] as string, port: match[2] as string };
+}
+
+const isEvery = (host: string) => host === '0.0.0.0' || host === '[::]';

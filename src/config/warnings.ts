@@ -41,6 +41,7 @@ function aboutListeners({ admin, listen, publicUrl }: Config): readonly Warning[
       ),
     );
   }
+  found.push(...aboutPlainListener({ listen, publicUrl }));
   for (const [index, network] of listen.trustedProxies.entries()) {
     if (!network.endsWith('/0')) continue;
     found.push(
@@ -64,6 +65,21 @@ function aboutListeners({ admin, listen, publicUrl }: Config): readonly Warning[
     }
   }
   return found;
+}
+
+function aboutPlainListener({ listen, publicUrl }: Pick<Config, 'listen' | 'publicUrl'>): readonly Warning[] {
+  if (listen.tls === undefined) return [];
+  if (publicUrl.startsWith('http:') && listen.address === null)
+    return [warning(['publicUrl'], 'is http while only `listen.tls` listens: write the https address')];
+  const isOpen = listen.address !== null && !isLoopback(listen.address.host);
+  return isOpen && listen.trustedProxies.length === 0
+    ? [
+        warning(
+          ['listen', 'address'],
+          'answers in clear beside `tls`: tokens that come here can be read on the way; `null` ends that',
+        ),
+      ]
+    : [];
 }
 
 /** Only where somebody can sign in. */
@@ -125,8 +141,10 @@ function aboutRoutes({ endpoints, routes }: Config, data: unknown): readonly War
   return routes.flatMap((route, index) => {
     const found: Warning[] = [];
     const path = ['routes', index] as const;
-    if (route.access === 'public' && valueAt(data, [...path, 'onAnonymous']) !== undefined) {
-      found.push(warning([...path, 'onAnonymous'], 'says nothing on a public route'));
+    for (const field of ['onAnonymous', 'csrf'] as const) {
+      if (credentialsOf(route).includes('session') || valueAt(data, [...path, field]) === undefined) continue;
+      const where = route.access === 'public' ? 'on a public route' : 'where no session is taken';
+      found.push(warning([...path, field], `says nothing ${where}`));
     }
     if (isBelow(route.path, endpoints.prefix)) {
       found.push(

@@ -64,7 +64,13 @@ const assertion = z.strictObject({
           if (problem !== null) context.addIssue({ code: 'custom', message: problem });
         })
         .describe('Header that carries it: `Authorization` as `Bearer …`, any other the bare JWT.'),
-      lifetime: duration().prefault('60s').describe('How long it is good for.'),
+      lifetime: duration()
+        .prefault('60s')
+        .refine(
+          (lifetime) => lifetime >= 1000 && lifetime <= 3_600_000,
+          'is shorter than 1s or longer than 1h',
+        )
+        .describe('How long it is good for.'),
     })
     .describe('A JWT that the gate signs (ES256) for each request; its keys are at `endpoints.paths.jwks`.'),
 });

@@ -191,6 +191,58 @@ const rows: readonly (readonly [title: string, data: Fields, expected: readonly 
     withParts(bearer, { apis: { orders: { ...api, algorithms: ['HS256'] } } }),
     ['apis.orders.hmacSecret: is missing: HS256 needs it'],
   ],
+  [
+    'a provider and its issuer once more',
+    withParts(bearer, {
+      apis: { orders: { ...api, issuers: ['main', { issuer: 'https://login.example.com' }] } },
+    }),
+    ['apis.orders.issuers[1]: is the issuer of issuers[0] too (https://login.example.com)'],
+  ],
+  [
+    'an identifier that is no URL is told once',
+    withParts(bearer, { apis: { orders: { ...api, resource: 'orders' } } }),
+    ['apis.orders.resource: is not a URL without query and fragment, as https://api.example.com/orders'],
+  ],
+  [
+    'certificates in the header of API keys',
+    withParts(bearer, {
+      listen: {
+        trustedProxies: ['10.0.0.1'],
+        clientCertificateHeader: { name: 'X-API-Key', format: 'rfc9440' },
+      },
+    }),
+    ['listen.clientCertificateHeader.name: is the header of API keys too (`apiKeys.header`)'],
+  ],
+  [
+    'API keys in a header that says where a request came from',
+    withParts(bearer, { apiKeys: { header: 'X-Forwarded-For' } }),
+    ['apiKeys.header: is a header with a meaning of its own'],
+  ],
+  [
+    'both listeners on one port, one of them at every address',
+    withParts(bearer, {
+      listen: {
+        address: '0.0.0.0:8443',
+        tls: { address: '127.0.0.1:8443', certificate: localhostCertificate, key: localhostKey },
+      },
+    }),
+    ['listen.tls.address: takes the port of `listen.address`'],
+  ],
+  [
+    'operators on the port that the gate has at every address',
+    withParts(bearer, { admin: { address: '127.0.0.1:8080' }, listen: { address: '[::]:8080' } }),
+    ['admin.address: takes a port of `listen`: metrics must not be public'],
+  ],
+  [
+    'an assertion that ends before it arrives',
+    withParts({ ...bearer, upstreamToken: { assertion: { audience: 'x', lifetime: '0s' } } }),
+    ['routes[0].upstreamToken.assertion.lifetime: is shorter than 1s or longer than 1h'],
+  ],
+  [
+    'an assertion that works for days',
+    withParts({ ...bearer, upstreamToken: { assertion: { audience: 'x', lifetime: '2d' } } }),
+    ['routes[0].upstreamToken.assertion.lifetime: is shorter than 1s or longer than 1h'],
+  ],
 ];
 
 for (const [title, data, expected] of rows) {
@@ -224,6 +276,39 @@ const looks: readonly (readonly [title: string, data: Fields, path: string])[] =
     'apis.orders.dangerouslyAllowAnyAudience',
   ],
   ['any host', withParts(bearer, { listen: { hosts: ['*'] } }), 'listen.hosts'],
+  [
+    'an api that no route names',
+    withParts(bearer, { apis: { orders: api, spare: { ...api, audience: ['spare'] } } }),
+    'apis.spare',
+  ],
+  ['keys that no route takes', withParts(bearer, { apiKeys: { keys: { ci: { hash } } } }), 'apiKeys.keys'],
+  [
+    'what people get where nobody signs in',
+    withParts({ ...bearer, onAnonymous: 'unauthorized' }),
+    'routes[0].onAnonymous',
+  ],
+  ['protection of sessions where none is taken', withParts({ ...bearer, csrf: 'header' }), 'routes[0].csrf'],
+  [
+    'a listener in clear beside TLS',
+    withParts(bearer, {
+      listen: {
+        address: '0.0.0.0:8080',
+        tls: { address: '0.0.0.0:8443', certificate: localhostCertificate, key: localhostKey },
+      },
+    }),
+    'listen.address',
+  ],
+  [
+    'a public URL that no listener answers',
+    withParts(bearer, {
+      publicUrl: 'http://localhost:8080',
+      listen: {
+        address: null,
+        tls: { address: '127.0.0.1:8443', certificate: localhostCertificate, key: localhostKey },
+      },
+    }),
+    'publicUrl',
+  ],
 ];
 
 for (const [title, data, path] of looks) {
