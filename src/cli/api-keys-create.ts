@@ -1,8 +1,8 @@
 /** `sallyport api-keys create`: a new key, once, on standard output; its hash for the configuration beside it. */
-import { apiKeysSchema } from '../api-keys/api-key-config.ts';
+import { apiKeysSchema, parseExpiry } from '../api-keys/api-key-config.ts';
 import { hashApiKey } from '../api-keys/key-hash.ts';
 import { generateApiKey, keyName } from '../api-keys/key-text.ts';
-import { systemRandom } from '../core/clock.ts';
+import { systemClock, systemRandom } from '../core/clock.ts';
 import { type Command, exitCodes, type Options, type Terminal } from './command.ts';
 
 /** An entry of `apiKeys.keys`, as it is written. */
@@ -52,7 +52,10 @@ function grantOf({ scope, expires }: Options): Omit<Entry, 'hash'> {
 /** What the gate itself would say about it, or null. */
 function problemOf(name: string, entry: Entry): string | null {
   const issue = apiKeysSchema.safeParse({ keys: { [name]: entry } }).error?.issues[0];
-  if (issue === undefined) return null;
+  if (issue === undefined) {
+    const expiry = parseExpiry(entry.expires ?? '');
+    return expiry !== null && expiry <= systemClock.now() ? '--expires is in the past' : null;
+  }
   const about = issue.path.includes('expires') ? '--expires' : '--scope';
   return `${about} ${issue.message}`;
 }

@@ -26,8 +26,9 @@ function createConvertCommand(converter: Converter): Command {
     help: `  -h, --help       This text
   -v, --version    The version
 
-Reads what ${name} reads: from the environment${file}. Prints YAML on standard output, with a
-comment for every difference. Secrets of the environment are named there and not copied.
+Reads what ${name} reads: from the environment${file}.
+Prints YAML on standard output, with a comment for every difference. Secrets of the environment
+are named there and not copied.
 Exit code 1: something is missing or wrong, which is told on standard error. 2: wrong usage.`,
 
     async run(_options, terminal, operands) {

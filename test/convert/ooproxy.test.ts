@@ -110,6 +110,8 @@ const mistakes: readonly [env: Record<string, string | undefined>, toml: string 
     [{}, 'audiance = "x"', /^audiance \(settings\.toml line 1\): is not known here/],
     [{}, '[server]\nleeway = 1', /^server \(settings\.toml line 1\): is not known here/],
     [{}, 'listen_url = "0.0.0.0:8080\'', /^ \(settings\.toml line 1\): is not valid TOML/],
+    // What is missing could stand in the file.
+    [{ UPSTREAM_URL: undefined }, 'upstream_url = "', /^ \(settings\.toml line 1\): is not valid TOML/],
   ];
 
 for (const [env, toml, expected] of mistakes) {

@@ -28,7 +28,8 @@ export function beginConversation(names: readonly string[], input: ConverterInpu
     settings,
     need(name, why) {
       const setting = settings.get(name);
-      if (setting === null) settings.report({ name, where: nowhere }, `is missing: ${why}`);
+      if (setting === null && !settings.isBroken)
+        settings.report({ name, where: nowhere }, `is missing: ${why}`);
       return setting;
     },
     from: (setting, path) => void origins.set(formatPath(path), setting.where),

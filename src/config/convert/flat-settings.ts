@@ -22,6 +22,8 @@ export type ReportSetting = (setting: Pick<Setting, 'name' | 'where'>, reason: s
 
 export interface FlatSettings {
   get(name: string): Setting | null;
+  /** The file cannot be read: whatever is not there could stand in it. */
+  readonly isBroken: boolean;
   /** What is wrong with the file, and what was reported. */
   readonly problems: Problem[];
   readonly report: ReportSetting;
@@ -34,18 +36,18 @@ export function readFlatSettings(names: readonly string[], { env, file }: Conver
     problems.push({ path: name, value: null, reason, suggestion: null, where });
   };
   const settings = new Map<string, Setting>();
-  if (file !== null) {
-    for (const setting of readFile(file, problems)) {
-      if (names.includes(setting.name)) settings.set(setting.name, setting);
-      else problems.push(unknownSetting(setting, names));
-    }
+  const inFile = file === null ? [] : readFile(file, problems);
+  const isBroken = problems.length > 0;
+  for (const setting of inFile) {
+    if (names.includes(setting.name)) settings.set(setting.name, setting);
+    else problems.push(unknownSetting(setting, names));
   }
   for (const name of names) {
     const value = env[name];
     if (value === undefined) continue;
     settings.set(name, { name, value, where: `environment variable ${name}`, variable: name });
   }
-  return { get: (name) => settings.get(name) ?? null, problems, report };
+  return { get: (name) => settings.get(name) ?? null, isBroken, problems, report };
 }
 
 function readFile({ name, text }: NonNullable<ConverterInput['file']>, problems: Problem[]): Setting[] {

@@ -59,6 +59,7 @@ for (const [args, expected] of [
   [['a b'], /a name is letters/],
   [['__proto__'], /a name is letters/],
   [['ci', '--expires', 'tomorrow'], /--expires is not a date/],
+  [['ci', '--expires', '2020-01-31'], /--expires is in the past/],
   [['ci', '--scope', 'a b'], /--scope is not one value/],
 ] as const) {
   test(`wrong usage prints no key: ${args.join(' ') || 'nothing'}`, async () => {
