@@ -2,6 +2,7 @@
 import type { BenchClient, Candidate, Surroundings } from './candidate.ts';
 import type { Pace } from './compare.ts';
 import type { Figure } from './figure.ts';
+import { bearerFigures } from './figures/bearer.ts';
 import { loginFigure } from './figures/login.ts';
 import { memoryFigures } from './figures/memory.ts';
 import { routesFigure } from './figures/routes.ts';
@@ -11,7 +12,7 @@ import { storeFigures } from './figures/stores.ts';
 import { workersFigure } from './figures/workers.ts';
 import type { StoreSize } from './fill/sessions.ts';
 
-export const figureNames = ['memory', 'stores', 'login', 'workers', 'routes', 'start'] as const;
+export const figureNames = ['memory', 'stores', 'login', 'workers', 'routes', 'bearer', 'start'] as const;
 
 export interface FigureWork {
   readonly surroundings: Surroundings;
@@ -46,6 +47,12 @@ export async function measureFigures(work: FigureWork): Promise<FigureOutcome> {
   if (wants('login')) figures.push(await loginFigure(surroundings, clients[0], quick ? 5 : 20));
   if (wants('workers')) figures.push(await workersFigure(surroundings, pair, pace));
   if (wants('routes')) figures.push(await routesFigure(surroundings, pair, pace));
+  if (wants('bearer')) {
+    const bearerPace = quick
+      ? { rounds: 3, warmUp: 10_000, flood: 3 }
+      : { rounds: 7, warmUp: 25_000, flood: 32 };
+    figures.push(...(await bearerFigures(surroundings, clients[0], bearerPace)));
+  }
   if (wants('start')) figures.push(await startFigure(surroundings, clients[0], quick ? 3 : 7));
   return { figures, sizes };
 }

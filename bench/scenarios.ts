@@ -1,5 +1,6 @@
 /** What is measured: the five kinds of traffic, the same for every candidate. */
 import type { Candidate } from './candidate.ts';
+import type { HeaderRotation } from './header-rotation.ts';
 import { cpuMicroseconds, processTree } from './processes.ts';
 import { runWebSocketLoad } from './web-socket-load.ts';
 import { type LoadResult, runWrk } from './wrk.ts';
@@ -11,6 +12,12 @@ export interface Scenario {
   readonly connections: number;
   readonly bodyBytes: number;
   readonly signedIn: boolean;
+  /** Beyond what every browser sends. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Headers that are others with each request. */
+  readonly rotation?: HeaderRotation;
+  /** Whether no answer may be a success, instead of each. */
+  readonly isRefused?: boolean;
 }
 
 export const smallGet: Scenario = {
@@ -82,7 +89,8 @@ function load(candidate: Candidate, scenario: Scenario, round: Round): Promise<L
   const common = { url, connections: scenario.connections, seconds: round.seconds };
   const headers = browserHeaders(candidate, scenario);
   if (scenario.name === 'websocket') return runWebSocketLoad({ ...common, headers });
-  return runWrk({ ...common, headers, bodyBytes: scenario.bodyBytes, directory: round.directory });
+  const { bodyBytes, rotation = null, isRefused = false } = scenario;
+  return runWrk({ ...common, headers, rotation, bodyBytes, isRefused, directory: round.directory });
 }
 
 /** What a browser's `fetch` sends, the same to every candidate. */
@@ -96,5 +104,6 @@ function browserHeaders(candidate: Candidate, scenario: Scenario): Readonly<Reco
     'Sec-Fetch-Dest': scenario.name === 'websocket' ? 'websocket' : 'empty',
     ...(scenario.bodyBytes > 0 || scenario.name === 'websocket' ? { Origin: candidate.url } : {}),
     ...(scenario.signedIn && candidate.cookie !== '' ? { Cookie: candidate.cookie } : {}),
+    ...scenario.headers,
   };
 }

@@ -17,10 +17,19 @@ export interface GateOptions {
   /** Processes; 1 when absent. */
   readonly workers?: number;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Further sections of the configuration. */
+  readonly sections?: Readonly<Record<string, unknown>>;
+  /** Further routes, which go before those of the scenarios. */
+  readonly routes?: readonly object[];
 }
 
 /** Whoever shares a Redis shares keys; with a file of its own a gate makes its own. */
 const sharedKey = randomBytes(32).toString('base64');
+
+/** What applications are told of who calls, on every route that knows. */
+export const identified = {
+  requestHeaders: { 'X-User': '{claims.sub}', 'X-Email': '{claims.email}' },
+} as const;
 
 export const gateProgram = join(import.meta.dirname, '../../dist/cli/main.js');
 
@@ -68,14 +77,9 @@ export function writeGateConfig(
 function configuration(
   { issuer, upstream }: Surroundings,
   client: BenchClient,
-  { extraRoutes = 0, store = 'sqlite', workers = 1 }: GateOptions,
+  { extraRoutes = 0, store = 'sqlite', workers = 1, sections = {}, routes = [] }: GateOptions,
 ) {
-  const signedIn = {
-    access: 'signed-in',
-    upstreamToken: 'access',
-    requestHeaders: { 'X-User': '{claims.sub}', 'X-Email': '{claims.email}' },
-    bodyLimit: '1GiB',
-  };
+  const signedIn = { access: 'signed-in', upstreamToken: 'access', ...identified, bodyLimit: '1GiB' };
   return {
     publicUrl: `http://localhost:${client.port}`,
     // As many requests on a connection as nginx and Apache take here.
@@ -95,7 +99,9 @@ function configuration(
       app: { targets: [`http://${upstream.http}`] },
       echo: { targets: [`http://${upstream.echo}`] },
     },
+    ...sections,
     routes: [
+      ...routes,
       ...Array.from({ length: extraRoutes }, (_, index) => ({
         path: `/service-${index}/:id/**`,
         cluster: 'app',
