@@ -1,6 +1,7 @@
 /** Asks the provider for tokens of the gate's own: see `own-grants.ts` for what it promises. */
 import type { Clock } from '../core/clock.ts';
 import type { TokenTarget } from '../core/route.ts';
+import { createBulkhead } from './bulkhead.ts';
 import type { ClientCall } from './client-call.ts';
 import type { DpopClient } from './dpop-client.ts';
 import { checkGranted, translateGrantFailure } from './grant-errors.ts';
@@ -32,21 +33,28 @@ interface Grant {
 }
 
 export function createOwnGrants(
-  config: Pick<ProviderConfig, 'defaultTokenLifetime'>,
+  config: Pick<ProviderConfig, 'defaultTokenLifetime' | 'timeout' | 'maxConcurrentCalls' | 'maxWaitingCalls'>,
   { metadata, clientCall, dpop, clock }: OwnGrantsDeps,
 ): OwnGrants {
   const scheme: TokenScheme = dpop === null ? 'Bearer' : 'DPoP';
+  // Half of the calls to the provider at most: callers with many tokens must not keep people from signing in (RS-047).
+  const bulkhead = createBulkhead({
+    concurrent: Math.ceil(config.maxConcurrentCalls / 2),
+    waiting: Math.floor(config.maxWaitingCalls / 2),
+  });
 
   const request = async ({ call, parameters, target }: Grant): Promise<OwnToken> => {
     const { token_endpoint: url } = await metadata();
     const sentAt = clock.now();
-    const response = await clientCall({
-      call,
-      url,
-      parameters: new URLSearchParams({ ...parameters, ...targetParameters(target) }),
-      accept: 'application/json',
-      timeout: null,
-    });
+    const response = await bulkhead.run(AbortSignal.timeout(config.timeout), () =>
+      clientCall({
+        call,
+        url,
+        parameters: new URLSearchParams({ ...parameters, ...targetParameters(target) }),
+        accept: 'application/json',
+        timeout: null,
+      }),
+    );
     checkGranted(response);
     const json = parseTokenBody(response.text, scheme);
     if (parameters.grant_type === tokenExchange) checkTokenType(json);

@@ -1,6 +1,6 @@
 /** How a request for a token of the gate's own fails: who may not have one, who cannot, and who gave no usable answer. */
 import { SallyportError } from '../core/errors.ts';
-import { clientRefused, translateErrorCode } from './library-errors.ts';
+import { clientRefused, translateErrorCode, unavailable } from './library-errors.ts';
 import type { ProviderResponse } from './provider-http.ts';
 import { Refusal } from './refusal.ts';
 import { parseStrictObject } from './strict-json.ts';
@@ -51,8 +51,9 @@ function denied(detail: string): SallyportError {
   });
 }
 
-/** A check that failed, as an operational failure; every other error goes on as it is. */
+/** A check that failed, and a wait that took too long, as an operational failure; every other error goes on as it is. */
 export function translateGrantFailure(error: unknown): never {
+  if (error instanceof DOMException && error.name === 'TimeoutError') throw unavailable('timeout');
   if (!(error instanceof Refusal)) throw error;
   throw new SallyportError('ERR_UPSTREAM_TOKEN', `the provider gave no usable token: ${error.reason}`, {
     detail: error.reason,

@@ -65,7 +65,7 @@ export function clientRefused(detail: string): SallyportError {
   });
 }
 
-function unavailable(detail: string): SallyportError {
+export function unavailable(detail: string): SallyportError {
   return new SallyportError('ERR_PROVIDER_UNAVAILABLE', `the provider cannot be used: ${detail}`, {
     detail,
     retryAfter: 5,

@@ -230,6 +230,23 @@ for (const [name, ask] of Object.entries(asks)) {
   });
 }
 
+test('RS-047: tokens for applications take at most half of the calls to the provider, so that people can sign in', async () => {
+  evil.behaviour = { tokens: { raw: true, hang: true } };
+  const config = { maxConcurrentCalls: 8, maxWaitingCalls: 20, timeout: '500ms' };
+  const gate = makeEvilGate(evil, { config });
+  evil.peak = 0;
+  const codes = await Promise.all(
+    Array.from({ length: 200 }, (_, index) =>
+      gate.provider.grants.exchange(`${subjectToken}-${index}`, target).catch((error) => error.code),
+    ),
+  );
+  assert.deepEqual(new Set(codes), new Set(['ERR_PROVIDER_UNAVAILABLE']));
+  assert.ok(evil.peak <= 4, `${evil.peak} at once`);
+  evil.behaviour = { tokens: good };
+  assert.equal((await asks.exchange(gate.provider.grants)).accessToken, accessToken);
+  await gate.provider.close();
+});
+
 test('Retry-After is obeyed: a crowd of exchanges leaves the provider alone', async () => {
   evil.behaviour = { tokens: { raw: true, status: 503, headers: { 'retry-after': '60' } } };
   const gate = makeEvilGate(evil);
