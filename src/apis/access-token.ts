@@ -3,11 +3,12 @@
  * configured issuer is ever asked, and each with its own keys alone (RFC 9068 section 4, RFC 8725 section 3.8).
  */
 import { Refusal } from '../oidc/refusal.ts';
-import type { SignedTokenRules } from '../oidc/signed-token.ts';
+import type { SignedTokenRules, TokenHeader } from '../oidc/signed-token.ts';
 import type { JsonObject } from '../oidc/strict-json.ts';
 import { createTokenDecryption } from '../oidc/token-decryption.ts';
 import type { TokenIssuer } from '../oidc/token-issuer.ts';
 import type { ApiConfig } from './api-config.ts';
+import { createRecentMap } from './recent-map.ts';
 
 export interface VerifiedClaims {
   readonly claims: JsonObject;
@@ -30,6 +31,9 @@ const typesOf: Readonly<Record<ApiConfig['profile'], Pick<SignedTokenRules, 'typ
   lenient: { types: ['at+jwt', 'jwt'] },
 };
 
+/** More than the keys that issuers sign with at a time. */
+const knownHeaders = 64;
+
 /** `issuers` by their `iss`. */
 export function createAccessTokens(
   config: Config,
@@ -42,6 +46,7 @@ export function createAccessTokens(
     // Checks signatures by HS256 and its like, and keys of issuers never do: neither can stand for the other (RS-020).
     secret: config.hmacSecret === undefined ? null : Buffer.from(config.hmacSecret.reveal()),
     ...typesOf[config.profile],
+    headers: createRecentMap<TokenHeader>(knownHeaders),
   };
 
   const openSigned = async (token: string): Promise<VerifiedClaims> => {
@@ -73,12 +78,14 @@ export function createAccessTokens(
     throw failures.find((failure) => !(failure instanceof Refusal)) ?? failures[0];
   };
 
-  return async (token) => {
+  return (token) => {
     const form = formOf(token);
-    if (form === 'opaque') return null;
+    if (form === 'opaque') return opaque;
     return form === 'signed' ? openSigned(token) : openEncrypted(token);
   };
 }
+
+const opaque: Promise<null> = Promise.resolve(null);
 
 /** A JOSE header is a JSON object, and nothing else begins as its encoding does. */
 function formOf(token: string): 'signed' | 'encrypted' | 'opaque' {

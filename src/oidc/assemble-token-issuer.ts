@@ -32,7 +32,9 @@ export function assembleTokenIssuer(parts: TokenIssuerParts): TokenIssuer {
       return introspect !== null && parts.hasIntrospection();
     },
     async open(token, rules) {
-      const { alg, claims } = await openSignedToken(await decrypt(token, rules.name), source, rules);
+      const inner = decrypt(token, rules.name);
+      const signed = typeof inner === 'string' ? inner : await inner;
+      const { alg, claims } = await openSignedToken(signed, source, rules);
       if (claims.iss !== issuer) throw new Refusal('issuer-mismatch');
       return {
         alg,

@@ -19,6 +19,19 @@ export interface SignedTokenRules {
   readonly typeRequired?: boolean;
   /** Checks HS256, HS384 and HS512, where `algorithms` has them; without it they are refused. Never used for any other. */
   readonly secret?: Uint8Array | null;
+  /** Headers that were read and found good by these very rules: all tokens of one key have the same. Bounded. */
+  readonly headers?: KnownHeaders;
+}
+
+/** By their encoded text. */
+export interface KnownHeaders {
+  get(header: string): TokenHeader | undefined;
+  set(header: string, read: TokenHeader): void;
+}
+
+export interface TokenHeader {
+  readonly alg: string;
+  readonly kid: string | null;
 }
 
 export interface KeySource {
@@ -49,8 +62,11 @@ export async function openSignedToken(
     const { secret } = rules;
     if (!secret || !verifyMac(alg, secret, input, signature)) throw new Refusal(`${rules.name}-signature`);
   } else {
-    const uri = typeof keys.uri === 'string' ? keys.uri : await keys.uri();
-    const candidates = await keys.source.select(uri, { alg, kid });
+    // Awaited only where there is something to wait for: it costs more than the look-up.
+    const asked = typeof keys.uri === 'string' ? keys.uri : keys.uri();
+    const uri = typeof asked === 'string' ? asked : await asked;
+    const found = keys.source.select(uri, { alg, kid });
+    const candidates = found instanceof Promise ? await found : found;
     if (!candidates.some((key) => verifySignature(alg, key, input, signature))) {
       throw new Refusal(`${rules.name}-signature`);
     }
@@ -58,9 +74,7 @@ export async function openSignedToken(
   return { alg, claims: parseTokenJson(payload, rules.name) };
 }
 
-interface TokenParts {
-  readonly alg: string;
-  readonly kid: string | null;
+interface TokenParts extends TokenHeader {
   readonly payload: Buffer;
   /** What was signed. */
   readonly input: string;
@@ -76,8 +90,10 @@ function readToken(token: string, rules: SignedTokenRules): TokenParts {
   if (parts.length !== 3 || !isBase64url(header) || !isBase64url(payload) || !isBase64url(signature)) {
     throw new Refusal(`${name}-malformed`);
   }
+  const { alg, kid } = rules.headers?.get(header) ?? readHeader(header, rules);
   return {
-    ...readHeader(Buffer.from(header, 'base64url'), rules),
+    alg,
+    kid,
     payload: Buffer.from(payload, 'base64url'),
     input: token.slice(0, -1 - signature.length),
     signature: Buffer.from(signature, 'base64url'),
@@ -85,12 +101,9 @@ function readToken(token: string, rules: SignedTokenRules): TokenParts {
 }
 
 /** `jwk`, `jku`, `x5u` and `x5c` are not even looked at: a token does not bring its own key. */
-function readHeader(
-  bytes: Uint8Array,
-  rules: SignedTokenRules,
-): { readonly alg: string; readonly kid: string | null } {
+function readHeader(text: string, rules: SignedTokenRules): TokenHeader {
   const { name } = rules;
-  const header = parseTokenJson(bytes, name);
+  const header = parseTokenJson(Buffer.from(text, 'base64url'), name);
   const { alg, kid, typ } = header;
   if (typeof alg !== 'string' || !rules.algorithms.includes(alg)) throw new Refusal(`${name}-algorithm`);
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) throw new Refusal(`${name}-crit`);
@@ -98,7 +111,9 @@ function readHeader(
   const typeFits = typ === undefined ? rules.typeRequired !== true : isType(typ, rules.types);
   if (!typeFits) throw new Refusal(`${name}-type`);
   if (kid !== undefined && typeof kid !== 'string') throw new Refusal('key-id');
-  return { alg, kid: kid ?? null };
+  const read: TokenHeader = { alg, kid: kid ?? null };
+  rules.headers?.set(text, read);
+  return read;
 }
 
 function isType(typ: unknown, types: readonly string[]): boolean {

@@ -3,6 +3,7 @@
  * own key. Encryption proves nothing about who made it, so what comes out is verified like any other token.
  */
 import { compactDecrypt } from 'jose';
+import type { MaybePromise } from '../core/maybe-promise.ts';
 import { type DecryptionKey, readDecryptionKey } from './decryption-keys.ts';
 import type { ProviderConfig } from './provider-config.ts';
 import { Refusal } from './refusal.ts';
@@ -12,7 +13,7 @@ import { maxTokenLength, parseTokenJson, type SignedTokenRules } from './signed-
  * The signed token inside; one that is not encrypted comes back as it is. Without keys an encrypted one comes back too,
  * for the reader to refuse. Fails with a `Refusal`.
  */
-export type DecryptToken = (token: string, name: SignedTokenRules['name']) => Promise<string>;
+export type DecryptToken = (token: string, name: SignedTokenRules['name']) => MaybePromise<string>;
 
 /** Neither RSA1_5 (Bleichenbacher's oracle) nor `dir` and passwords, for which there is no shared key. */
 const rsaAlgorithms: readonly string[] = ['RSA-OAEP', 'RSA-OAEP-256'];
@@ -30,8 +31,8 @@ export function createTokenDecryption(config: Pick<ProviderConfig, 'decryptionKe
   const keys = config.decryptionKeys
     .map((secret) => readDecryptionKey(secret.reveal()))
     .filter((key) => typeof key !== 'string');
-  if (keys.length === 0) return async (token) => token;
-  return async (token, name) => {
+  if (keys.length === 0) return (token) => token;
+  return (token, name) => {
     const parts = token.split('.', 6);
     return parts.length === 5 ? decrypt(token, keys, name) : token;
   };
