@@ -80,11 +80,12 @@ export function confirmToken(
   checkSameBinding(answer, good.confirmation);
   const expiresAt = answer.exp === undefined ? good.caller.expiresAt : readTime(answer.exp, 'expiry') * 1000;
   checkTimes(answer, expiresAt, rules);
-  if (answer.scope === undefined && answer.scp === undefined) return good;
+  const goodUntil = Math.min(good.goodUntil, expiresAt + rules.leeway);
+  if (answer.scope === undefined && answer.scp === undefined) return { ...good, goodUntil };
   const granted = readGranted(answer);
   const kept = [...scopes].filter((scope) => granted.has(scope));
-  if (kept.length === scopes.size) return good;
-  return { ...good, caller: Object.freeze({ ...good.caller, scopes: new Set(kept) }) };
+  if (kept.length === scopes.size) return { ...good, goodUntil };
+  return { ...good, goodUntil, caller: Object.freeze({ ...good.caller, scopes: new Set(kept) }) };
 }
 
 function checkSameClient(answer: JsonObject, claims: JsonObject, profile: ApiConfig['profile']): void {

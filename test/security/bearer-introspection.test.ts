@@ -337,6 +337,14 @@ describe('always', () => {
     assert.equal(callerOf(await fixture.ask(authorization)), narrow);
   });
 
+  test('RS-044: a JWT is good no longer than its issuer now says, however long the answer is kept', async () => {
+    const fixture = opaqueFixture(() => ({ active: true, exp: now + 10 }), { ...always, leeway: '0s' });
+    const authorization = `Bearer ${await signAccessToken(fixture.claims())}`;
+    callerOf(await fixture.ask(authorization));
+    fixture.clock.advance(10_000);
+    assertRefused(await fixture.ask(authorization), 'expired');
+  });
+
   test('a JWT that was confirmed is forgotten with its key, however long the answer is kept', async () => {
     const fixture = opaqueFixture(() => ({ active: true }), {
       introspection: { when: 'always', cache: '4m' },
