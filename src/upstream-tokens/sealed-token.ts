@@ -24,7 +24,7 @@ export interface SealedPlace {
   readonly secret: Buffer;
 }
 
-const keyPrefix = 'x:';
+const keyPrefix = 'u:';
 /** Bytes; a longer token is not shared. */
 const longest = 65_536;
 

@@ -42,7 +42,7 @@ function fleet() {
 const elsewhere = (session: Session): Session => structuredClone(session);
 
 const recordsOf = async (shared: ReturnType<typeof createSharedStore>) =>
-  (await shared.memory.list('x:', null, 100)).records;
+  (await shared.memory.list('u:', null, 100)).records;
 
 afterEach(async () => {
   for (const { tokens } of open) await tokens.close();
@@ -274,7 +274,7 @@ describe('RS-073: an exchanged token ends', () => {
 
 describe('when another node has the lock', () => {
   const lockOf = async (shared: ReturnType<typeof createSharedStore>) => {
-    const [lock] = (await shared.memory.list('l:x:', null, 1)).records;
+    const [lock] = (await shared.memory.list('l:u:', null, 1)).records;
     assert.ok(lock);
     return lock;
   };
