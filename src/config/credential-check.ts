@@ -1,4 +1,5 @@
 /** Whether the names that routes and apis use for issuers, keys and audiences lead somewhere. */
+import { checkClients, isPublicClient, proofNeeded } from './client-check.ts';
 import { didYouMean } from './did-you-mean.ts';
 import type { Finding } from './issues.ts';
 import { isMapping, type Path, valueAt } from './schema-tree.ts';
@@ -17,6 +18,7 @@ export function checkCredentials(data: Data): readonly Finding[] {
     ...checkIssuersOnce(data),
     ...checkApiNames(data),
     ...checkApiKeyNames(data),
+    ...checkClients(data),
     ...checkOwnTokens(data),
     ...checkExchanges(data),
     ...checkResources(data),
@@ -113,13 +115,10 @@ function checkOwnTokens(data: Data): Finding[] {
   });
 }
 
-/** A public client has nothing to ask for a token of its own with (RFC 6749 section 4.4). */
-const proofs = ['clientSecret', 'clientKey', 'clientCertificate'];
-
 /** Who issued a token is who can exchange it. */
 function checkExchanges(data: Data): Finding[] {
   const [provider] = isMapping(data.providers) ? Object.values(data.providers) : [];
-  const isPublic = isMapping(provider) && !proofs.some((member) => Object.hasOwn(provider, member));
+  const isPublic = isPublicClient(provider);
   return routesOf(data).flatMap((route, index) => {
     const rule = valueAt(route, ['upstreamToken']);
     const isExchange = isMapping(rule) && 'exchange' in rule;
@@ -127,9 +126,7 @@ function checkExchanges(data: Data): Finding[] {
     const path = ['routes', index, 'upstreamToken'] as const;
     const found: Finding[] = [];
     if ((isExchange || isClient) && isPublic) {
-      const message =
-        'needs a client that can prove who it is: give the provider a `clientSecret`, `clientKey` or `clientCertificate`';
-      found.push(finding(path, message));
+      found.push(finding(path, `needs a client that can prove who it is: ${proofNeeded}`));
     }
     const issuers = valueAt(data.apis, [String(valueAt(route, ['api'])), 'issuers']);
     if (isExchange && Array.isArray(issuers) && issuers.some((issuer) => typeof issuer !== 'string')) {

@@ -22,6 +22,7 @@ function withParts(route: Fields, more: Fields = {}): Fields {
   };
 }
 
+const publicClient = { issuer: 'https://login.example.com', clientId: 'app' };
 const bearer = { authenticate: ['bearer'], api: 'orders' };
 
 const rows: readonly (readonly [title: string, data: Fields, expected: readonly string[]])[] = [
@@ -125,7 +126,7 @@ const rows: readonly (readonly [title: string, data: Fields, expected: readonly 
       { providers: { main: { issuer: 'https://login.example.com', clientId: 'app' } } },
     ),
     [
-      'routes[0].upstreamToken: needs a client that can prove who it is: give the provider a `clientSecret`, `clientKey` or `clientCertificate`',
+      'routes[0].upstreamToken: needs a client that can prove who it is: give the provider a `clientSecret`, or `clientAuthentication` with its `clientKey` or `clientCertificate`',
     ],
   ],
   [
@@ -242,6 +243,59 @@ const rows: readonly (readonly [title: string, data: Fields, expected: readonly 
     'an assertion that works for days',
     withParts({ ...bearer, upstreamToken: { assertion: { audience: 'x', lifetime: '2d' } } }),
     ['routes[0].upstreamToken.assertion.lifetime: is shorter than 1s or longer than 1h'],
+  ],
+  [
+    'a key that no method uses, at a provider',
+    withParts(bearer, { providers: { main: { ...publicClient, clientKey: localhostKey } } }),
+    [
+      'providers.main.clientKey: is used for nothing: write `clientAuthentication: private_key_jwt`, or `requestObjects: signed`',
+    ],
+  ],
+  [
+    'a key that signs requests alone',
+    withParts(bearer, {
+      providers: { main: { ...publicClient, clientKey: localhostKey, requestObjects: 'signed' } },
+    }),
+    [],
+  ],
+  [
+    'a key that no method uses, at an issuer',
+    withParts(bearer, {
+      apis: {
+        orders: {
+          ...api,
+          issuers: [
+            {
+              issuer: 'https://sts.example.com',
+              clientId: 'gate',
+              clientSecret: 'hush-hush',
+              clientKey: localhostKey,
+            },
+          ],
+        },
+      },
+    }),
+    ['apis.orders.issuers[0].clientKey: is used for nothing: write `clientAuthentication: private_key_jwt`'],
+  ],
+  [
+    'tokens of the gate itself for a key that is not used',
+    withParts(
+      { ...bearer, upstreamToken: 'client' },
+      { providers: { main: { ...publicClient, clientKey: localhostKey, requestObjects: 'signed' } } },
+    ),
+    [
+      'routes[0].upstreamToken: needs a client that can prove who it is: give the provider a `clientSecret`, or `clientAuthentication` with its `clientKey` or `clientCertificate`',
+    ],
+  ],
+  [
+    'introspection by a public client',
+    withParts(bearer, {
+      apis: { orders: { ...api, introspection: {} } },
+      providers: { main: publicClient },
+    }),
+    [
+      'apis.orders.issuers[0]: cannot be asked about tokens: give the provider a `clientSecret`, or `clientAuthentication` with its `clientKey` or `clientCertificate`',
+    ],
   ],
 ];
 
