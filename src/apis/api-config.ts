@@ -2,24 +2,10 @@
 import { z } from 'zod';
 import { duration, secret } from '../core/scalars.ts';
 import { decryptionKeys } from '../oidc/provider-config.ts';
+import { signingAlgorithms } from '../oidc/signing-key.ts';
 import { tokenIssuerSchema } from '../oidc/token-issuer-config.ts';
 import { apiProblems, secretAlgorithms } from './api-rules.ts';
 import { dpopSchema } from './dpop-config.ts';
-
-/** With a public key of the issuer, which can only check. */
-const publicKeyAlgorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const;
 
 const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one scope: no spaces, no quotes');
 
@@ -74,9 +60,9 @@ export const apiSchema = z
       .default(false)
       .describe('Takes tokens that were issued for other applications, too; `audience` is empty then.'),
     algorithms: z
-      .array(z.enum([...publicKeyAlgorithms, ...secretAlgorithms]))
+      .array(z.enum([...signingAlgorithms, ...secretAlgorithms]))
       .min(1)
-      .default([...publicKeyAlgorithms])
+      .default([...signingAlgorithms])
       .describe('Signature algorithms that are accepted. HS256, HS384 and HS512 need `hmacSecret`.'),
     hmacSecret: secret()
       .optional()

@@ -3,7 +3,7 @@ import { createPublicKey, X509Certificate } from 'node:crypto';
 import { z } from 'zod';
 import { certificates, secret } from '../core/scalars.ts';
 import { readPrivateKey } from './private-key.ts';
-import { clientKeyAlgorithms, readSigningKey } from './signing-key.ts';
+import { readSigningKey, signingAlgorithms } from './signing-key.ts';
 
 /** HS256 needs a key of at least as many bits as its hash (RFC 7518 section 3.2). */
 const shortestSharedKey = 32;
@@ -36,7 +36,7 @@ export const clientFields = {
       'Private key (PEM or JWK) that signs `private_key_jwt`: RSA from 2048 bits, P-256, P-384, P-521 or Ed25519. Its `kid` is that of the JWK, or else the RFC 7638 thumbprint.',
     ),
   clientKeyAlgorithm: z
-    .enum(clientKeyAlgorithms)
+    .enum(signingAlgorithms)
     .optional()
     .describe(
       'What `clientKey` signs with. Absent: the `alg` of the JWK, else PS256, ES256, ES384, ES512 or EdDSA.',

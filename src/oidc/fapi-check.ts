@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import type { z } from 'zod';
 import { fapiAlgorithms, resolveProfile } from './fapi-profile.ts';
 import type { ProviderConfig } from './provider-config.ts';
-import { type ClientKeyAlgorithm, readSigningKey } from './signing-key.ts';
+import { readSigningKey, type SigningAlgorithm } from './signing-key.ts';
 
 type Report = (path: readonly string[], message: string) => void;
 
@@ -65,7 +65,7 @@ function checkAlgorithms(config: ProviderConfig, report: Report): void {
 
 interface KeyCheck {
   readonly path: string;
-  readonly algorithm: ClientKeyAlgorithm | undefined;
+  readonly algorithm: SigningAlgorithm | undefined;
   readonly report: Report;
 }
 

@@ -5,22 +5,7 @@ import { isLoopbackHost } from './address-policy.ts';
 import { checkClient, clientFields, usesMutualTls } from './client-authentication-config.ts';
 import { readDecryptionKey } from './decryption-keys.ts';
 import { checkProfile } from './fapi-check.ts';
-import { readSigningKey } from './signing-key.ts';
-
-/** Signature algorithms that the gate can check; symmetric ones and `none` are not among them (RFC 8725 section 3.2). */
-export const signingAlgorithms = [
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const;
+import { readSigningKey, signingAlgorithms } from './signing-key.ts';
 
 /** Parameters that carry the protocol: a static value for one of them would switch a protection off (RD-052). */
 const reservedParameters: ReadonlySet<string> = new Set([

@@ -1,6 +1,6 @@
 /** Signs JWTs (RFC 7519) with a key of the gate, at once: for assertions, request objects and proofs. */
 import { constants, type SignKeyObjectInput, sign } from 'node:crypto';
-import type { ClientKeyAlgorithm, SigningKey } from './signing-key.ts';
+import type { SigningAlgorithm, SigningKey } from './signing-key.ts';
 
 /** Answers the compact form. */
 export type SignJwt = (claims: Readonly<Record<string, unknown>>) => string;
@@ -23,7 +23,7 @@ export function encode(value: Readonly<Record<string, unknown>>): string {
 }
 
 /** Null: the hash is part of the algorithm. */
-function hashOf(algorithm: ClientKeyAlgorithm): string | null {
+function hashOf(algorithm: SigningAlgorithm): string | null {
   return algorithm.startsWith('Ed') ? null : `sha${algorithm.slice(2)}`;
 }
 

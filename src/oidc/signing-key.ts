@@ -3,7 +3,8 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { jwkThumbprint } from './jwk-thumbprint.ts';
 import { notPrivateKey, readPrivateKey } from './private-key.ts';
 
-export const clientKeyAlgorithms = [
+/** Asymmetric signature algorithms, of ours and of others; symmetric ones and `none` are not among them (RFC 8725 section 3.2). */
+export const signingAlgorithms = [
   'RS256',
   'RS384',
   'RS512',
@@ -17,11 +18,11 @@ export const clientKeyAlgorithms = [
   'Ed25519',
 ] as const;
 
-export type ClientKeyAlgorithm = (typeof clientKeyAlgorithms)[number];
+export type SigningAlgorithm = (typeof signingAlgorithms)[number];
 
 export interface SigningKey {
   readonly key: KeyObject;
-  readonly algorithm: ClientKeyAlgorithm;
+  readonly algorithm: SigningAlgorithm;
   /** `kid` of the JWK, or the thumbprint. */
   readonly kid: string;
   /** RFC 7638, SHA-256, base64url. */
@@ -30,7 +31,7 @@ export interface SigningKey {
   readonly publicJwk: Readonly<Record<string, string>>;
 }
 
-const algorithmOfCurve: Readonly<Record<string, ClientKeyAlgorithm>> = {
+const algorithmOfCurve: Readonly<Record<string, SigningAlgorithm>> = {
   prime256v1: 'ES256',
   secp384r1: 'ES384',
   secp521r1: 'ES512',
@@ -47,10 +48,7 @@ const membersOf: Readonly<Record<string, readonly string[]>> = {
  * The key, or why the text is none; the reason never quotes it. `algorithm` null: that of the JWK, else the usual one
  * of its type, which is PS256 for RSA.
  */
-export function readSigningKey(
-  text: string,
-  algorithm: ClientKeyAlgorithm | null = null,
-): SigningKey | string {
+export function readSigningKey(text: string, algorithm: SigningAlgorithm | null = null): SigningKey | string {
   const read = readPrivateKey(text);
   if (read === null) return notPrivateKey;
   const { key, jwk } = read;
@@ -69,11 +67,11 @@ export function readSigningKey(
 }
 
 /** Those that the key can sign with, the usual one first, or why there are none. */
-function algorithmsOf(key: KeyObject): readonly ClientKeyAlgorithm[] | string {
+function algorithmsOf(key: KeyObject): readonly SigningAlgorithm[] | string {
   const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
   if (key.asymmetricKeyType === 'ed25519') return ['EdDSA', 'Ed25519'];
   if (key.asymmetricKeyType === 'ec' && Object.hasOwn(algorithmOfCurve, namedCurve)) {
-    return [algorithmOfCurve[namedCurve] as ClientKeyAlgorithm];
+    return [algorithmOfCurve[namedCurve] as SigningAlgorithm];
   }
   if (key.asymmetricKeyType !== 'rsa')
     return 'is neither an RSA key nor one on P-256, P-384, P-521 or Ed25519';

@@ -1,14 +1,14 @@
 /** Configuration of the assertions that the gate signs for applications (`upstreamToken: { assertion: … }`). */
 import { z } from 'zod';
 import { secret } from '../core/scalars.ts';
-import { parseSigningKey } from '../keys/signing-key.ts';
+import { parseAssertionKey } from './assertion-key.ts';
 
 /** Old keys are published until everybody has fetched the new one: more than a few are a mistake. */
 const mostKeys = 8;
 
 const signingKey = () =>
   secret().superRefine((text, context) => {
-    const read = parseSigningKey(text.reveal());
+    const read = parseAssertionKey(text.reveal());
     if (!read.ok) context.addIssue({ code: 'custom', message: read.reason });
   });
 

@@ -2,7 +2,6 @@
  * Signs the JWT that tells an application who calls (RFC 7519): one for each request, ES256, at once. A person is
  * `idp` and `sub` together.
  */
-import { sign } from 'node:crypto';
 import type { ApiCaller } from '../core/api-caller.ts';
 import type { Clock, RandomBytes } from '../core/clock.ts';
 import { SallyportError } from '../core/errors.ts';
@@ -10,6 +9,7 @@ import type { Claims } from '../core/identity.ts';
 import type { UpstreamTokenRule } from '../core/route.ts';
 import type { Session } from '../core/session.ts';
 import type { UpstreamToken } from '../core/upstream-token.ts';
+import { createJwtSigner } from '../oidc/sign-jwt.ts';
 import type { AssertionKeys } from './assertion-keys.ts';
 
 export type AssertionRule = Extract<UpstreamTokenRule, { kind: 'assertion' }>;
@@ -49,9 +49,8 @@ const reserved: ReadonlySet<string> = new Set([
 const longest = 12_288;
 
 export function createAssertions({ issuer, keys, clock, random }: AssertionsDeps): Assertions {
-  const [{ kid, privateKey }] = keys;
-  const key = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const;
-  const header = encode({ alg: 'ES256', typ: 'JWT', kid });
+  const [key] = keys;
+  const signAssertion = createJwtSigner(key, { typ: 'JWT', kid: key.thumbprint });
   return {
     sign(rule, by) {
       const issuedAt = Math.floor(clock.now() / 1000);
@@ -64,9 +63,8 @@ export function createAssertions({ issuer, keys, clock, random }: AssertionsDeps
       payload.iat = issuedAt;
       payload.exp = issuedAt + Math.ceil(rule.lifetime / 1000);
       payload.jti = random(16).toString('base64url');
-      const input = `${header}.${encode(payload)}`;
-      if (input.length > longest) throw tooLong();
-      const jwt = `${input}.${sign('sha256', Buffer.from(input), key).toString('base64url')}`;
+      const jwt = signAssertion(payload);
+      if (jwt.length > longest) throw tooLong();
       const value = rule.header === 'authorization' ? `Bearer ${jwt}` : jwt;
       return { header: rule.header, value, prove: null, renew: null };
     },
@@ -85,10 +83,6 @@ function chosenClaims(names: readonly string[], claims: Claims): Record<string, 
     if (!reserved.has(name) && Object.hasOwn(claims, name)) chosen[name] = claims[name];
   }
   return chosen;
-}
-
-function encode(value: unknown): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
 function tooLong(): SallyportError {

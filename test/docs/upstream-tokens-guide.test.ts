@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { parseSource } from '../../src/config/source.ts';
-import { parseSigningKey } from '../../src/keys/signing-key.ts';
 import { parseHeaderTemplate } from '../../src/pipeline/header-template.ts';
+import { parseAssertionKey } from '../../src/upstream-tokens/assertion-key.ts';
 import { fillTemplate } from '../../src/upstreams/header-value.ts';
 import { type RunningGate, startGate } from '../support/gate.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -66,7 +66,7 @@ describe('an assertion', () => {
     const cwd = temporaryFolder(context);
     const [command = ''] = blocks('sh');
     execFileSync('bash', ['-c', command], { cwd, env: { PATH: process.env.PATH ?? '' }, stdio: 'ignore' });
-    assert.ok(parseSigningKey(readFileSync(join(cwd, 'assertion-new'), 'utf8')).ok);
+    assert.ok(parseAssertionKey(readFileSync(join(cwd, 'assertion-new'), 'utf8')).ok);
   });
 });
 

@@ -4,8 +4,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import type { UpstreamTokenRule } from '../../src/core/route.ts';
 import type { Session } from '../../src/core/session.ts';
-import { parseSigningKey } from '../../src/keys/signing-key.ts';
 import { createAssertions } from '../../src/upstream-tokens/assertion.ts';
+import { parseAssertionKey } from '../../src/upstream-tokens/assertion-key.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import {
   clientRule,
@@ -29,11 +29,11 @@ function setUp(own: string, expected = audiences) {
     type: 'pkcs8',
     format: 'pem',
   });
-  const read = parseSigningKey(pem as string);
+  const read = parseAssertionKey(pem as string);
   assert.ok(read.ok);
   const assertions = createAssertions({
     issuer: 'https://app.test',
-    keys: [read.key],
+    keys: [read.value],
     clock,
     random: (count) => Buffer.alloc(count, 1),
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { calculateJwkThumbprint, exportJWK, jwtVerify } from 'jose';
 import { createJwtSigner } from '../../../src/oidc/sign-jwt.ts';
-import { clientKeyAlgorithms, readSigningKey, type SigningKey } from '../../../src/oidc/signing-key.ts';
+import { readSigningKey, type SigningKey, signingAlgorithms } from '../../../src/oidc/signing-key.ts';
 import { type KeyKind, makeClientKey } from '../../support/client-keys.ts';
 
 const kindOf = (algorithm: string): KeyKind => {
@@ -19,7 +19,7 @@ const keyFor = (algorithm: string) => {
   return key;
 };
 
-for (const algorithm of clientKeyAlgorithms) {
+for (const algorithm of signingAlgorithms) {
   test(`what is signed with ${algorithm} verifies elsewhere, and nothing private is told`, async () => {
     const made = keyFor(algorithm);
     const key = readSigningKey(made.pem, algorithm) as SigningKey;

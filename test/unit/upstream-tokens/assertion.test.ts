@@ -4,9 +4,10 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose';
-import { parseSigningKey, type SigningKey } from '../../../src/keys/signing-key.ts';
+import type { SigningKey } from '../../../src/oidc/signing-key.ts';
 import { type AssertionRule, createAssertions } from '../../../src/upstream-tokens/assertion.ts';
 import { assertionsSchema } from '../../../src/upstream-tokens/assertion-config.ts';
+import { parseAssertionKey } from '../../../src/upstream-tokens/assertion-key.ts';
 import {
   generatedAssertionKeyFile,
   loadAssertionKeys,
@@ -31,9 +32,9 @@ function newPem(curve = 'P-256'): string {
 }
 
 function keyOf(text: string): SigningKey {
-  const read = parseSigningKey(text);
+  const read = parseAssertionKey(text);
   assert.ok(read.ok);
-  return read.key;
+  return read.value;
 }
 
 const keys = [keyOf(newPem()), keyOf(newPem())] as const;
@@ -159,11 +160,15 @@ describe('the keys of assertions', () => {
   test('are read as PEM and as JWK, and are published by their public members alone', async () => {
     const pem = newPem();
     const key = keyOf(pem);
-    const jwk = key.privateKey.export({ format: 'jwk' });
-    const same = keyOf(JSON.stringify({ ...jwk, kid: 'other', use: 'enc' }));
-    assert.deepEqual(same.publicJwk, key.publicJwk);
-    assert.deepEqual(Object.keys(key.publicJwk).sort(), ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
-    assert.equal(key.kid, await calculateJwkThumbprint(jwk as Parameters<typeof calculateJwkThumbprint>[0]));
+    const jwk = key.key.export({ format: 'jwk' });
+    const same = keyOf(JSON.stringify({ ...jwk, kid: 'other', use: 'sig' }));
+    const [published, ...more] = publicKeySet([key, same]).keys;
+    assert.ok(published !== undefined && more.length === 0);
+    assert.deepEqual(Object.keys(published).sort(), ['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y']);
+    assert.equal(
+      published.kid,
+      await calculateJwkThumbprint(jwk as Parameters<typeof calculateJwkThumbprint>[0]),
+    );
     assert.equal(JSON.stringify(publicKeySet([key])).includes(String(jwk.d)), false);
     const signed = createAssertions({ issuer: 'x', keys: [key], clock, random: randomBytes });
     const [header, payload, signature] = signed
@@ -190,6 +195,10 @@ describe('the keys of assertions', () => {
       generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
     ],
     ['a JWK without d', JSON.stringify(keyOf(newPem()).publicJwk)],
+    [
+      'a JWK for encryption',
+      JSON.stringify({ ...keyOf(newPem()).key.export({ format: 'jwk' }), use: 'enc' }),
+    ],
     ['a symmetric JWK', '{"kty":"oct","k":"c2VjcmV0"}'],
     ['something else', 'letmein'],
     ['broken JSON', '{"kty":"EC","d":"secret'],
