@@ -4,7 +4,7 @@ import { type Warning, warning } from './problem.ts';
 import type { Config } from './schema.ts';
 
 export function credentialWarnings(config: Config): readonly Warning[] {
-  return [...aboutApis(config), ...aboutUnused(config), ...aboutTokens(config)];
+  return [...aboutApis(config), ...aboutUnused(config), ...aboutDemands(config), ...aboutTokens(config)];
 }
 
 function aboutApis({ apis, providers }: Config): readonly Warning[] {
@@ -38,6 +38,26 @@ function aboutUnused({ apis, apiKeys, routes }: Config): readonly Warning[] {
   if (Object.keys(apiKeys.keys).length > 0 && !takesKeys)
     found.push(warning(['apiKeys', 'keys'], 'are taken by no route: add `api-key` to `authenticate`'));
   return found;
+}
+
+/** A strict route is as strict as the weakest of the credentials that it takes. */
+function aboutDemands({ routes }: Config): readonly Warning[] {
+  return routes.flatMap((route, index) => {
+    const others = credentialsOf(route).filter((kind) => kind !== 'bearer');
+    if (others.length === 0) return [];
+    const demands = [
+      ['acrValues', route.acrValues.length > 0],
+      ['maxAge', route.maxAge !== undefined],
+    ] as const;
+    return demands
+      .filter(([, isSet]) => isSet)
+      .map(([name]) =>
+        warning(
+          ['routes', index, name],
+          `is demanded of bearer tokens alone: whoever comes by ${others.join(' or ')} passes without it`,
+        ),
+      );
+  });
 }
 
 function aboutTokens({ clusters, providers, routes, session }: Config): readonly Warning[] {

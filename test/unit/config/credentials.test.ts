@@ -341,6 +341,16 @@ const looks: readonly (readonly [title: string, data: Fields, path: string])[] =
     withParts({ ...bearer, onAnonymous: 'unauthorized' }),
     'routes[0].onAnonymous',
   ],
+  [
+    'a class of sign-in that people in sessions need not have',
+    withParts({ ...bearer, authenticate: ['session', 'bearer'], acrValues: ['urn:mfa'] }),
+    'routes[0].acrValues',
+  ],
+  [
+    'an age of the sign-in that people in sessions need not have',
+    withParts({ ...bearer, authenticate: ['session', 'bearer'], maxAge: '5m' }),
+    'routes[0].maxAge',
+  ],
   ['protection of sessions where none is taken', withParts({ ...bearer, csrf: 'header' }), 'routes[0].csrf'],
   [
     'a listener in clear beside TLS',
