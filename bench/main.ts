@@ -24,13 +24,13 @@ const parts: readonly string[] = [...scenarios.map((scenario) => scenario.name),
 
 const help = `npm run bench -- [options]
 
-  --quick                 short rounds: a look, not a result (about 2 minutes)
+  --quick                 short rounds: a look, not a result (about 3 minutes)
   --only <name>           a part alone, may be repeated: ${parts.join(', ')}
   --candidate <name>      a proxy alone, may be repeated: ${candidateNames.join(', ')}
   --no-build              measures dist/ as it is
   --help                  this text
 
-A full run takes about 15 minutes and, for a while, 4 GB of memory and 3 GB of disk. It prints a table; a run with
+A full run takes about 18 minutes and, for a while, 4 GB of memory and 3 GB of disk. It prints a table; a run with
 neither --quick nor --only nor --candidate also writes bench/results/latest.json and docs/assets/bench.svg.
 `;
 

@@ -50,7 +50,7 @@ export async function measureFigures(work: FigureWork): Promise<FigureOutcome> {
   if (wants('bearer')) {
     const bearerPace = quick
       ? { rounds: 3, warmUp: 10_000, flood: 3 }
-      : { rounds: 7, warmUp: 25_000, flood: 32 };
+      : { rounds: 6, warmUp: 20_000, flood: 32 };
     figures.push(...(await bearerFigures(surroundings, clients[0], bearerPace)));
   }
   if (wants('start')) figures.push(await startFigure(surroundings, clients[0], quick ? 3 : 7));

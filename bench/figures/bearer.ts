@@ -32,7 +32,7 @@ const seconds = 1;
 const circle = remembered * 1.2;
 
 /** More than are sent in a round, as each is good once. */
-const proofs = 25_000;
+const proofs = 15_000;
 
 type Sides = Readonly<Record<SideName, () => Promise<CredentialCost>>>;
 
