@@ -72,7 +72,7 @@ function findLoadProblem(identity: TlsIdentity): Problem | null {
     if (/too (?:small|weak)/i.test(message))
       return [identity.pfx === undefined ? 'certificate' : 'pfx', tooWeak];
     return identity.pfx === undefined
-      ? explainPem(code, identity.passphrase !== undefined)
+      ? explainPem(code, identity)
       : explainPfx(message, identity.passphrase !== undefined);
   }
 }
@@ -84,9 +84,19 @@ const wrongPassphrase = (hasPassphrase: boolean, what: string): Problem => [
   hasPassphrase ? `does not open ${what}` : `is missing: ${what} is encrypted`,
 ];
 
-function explainPem(code: string, hasPassphrase: boolean): Problem {
-  if (code === 'ERR_OSSL_BAD_DECRYPT') return wrongPassphrase(hasPassphrase, 'the private key in `key`');
-  if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') return ['key', 'is not the key of `certificate`'];
+function explainPem(code: string, { certificate = '', passphrase }: TlsIdentity): Problem {
+  if (code === 'ERR_OSSL_BAD_DECRYPT')
+    return wrongPassphrase(passphrase !== undefined, 'the private key in `key`');
+  if (code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH') {
+    const isChain =
+      certificate.indexOf('-----BEGIN CERTIFICATE') !== certificate.lastIndexOf('-----BEGIN CERTIFICATE');
+    return [
+      'key',
+      isChain
+        ? 'is not the key of the first certificate in `certificate`: the chain stands behind it'
+        : 'is not the key of `certificate`',
+    ];
+  }
   return ['key', 'is no private key in PEM'];
 }
 

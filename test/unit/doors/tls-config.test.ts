@@ -85,6 +85,12 @@ const bad: readonly (readonly [title: string, tls: () => object, path: string, r
   ['a key alone', () => ({ key }), 'listen.tls.certificate', /is missing/],
   ['both forms', () => ({ certificate, key, pfx: good.toString('base64') }), 'listen.tls.pfx', /already/],
   ['a key of another', () => ({ certificate, key: files.client.key }), 'listen.tls.key', /not the key/],
+  [
+    'a chain that begins with the authority',
+    () => ({ certificate: files.client.certificate + certificate, key }),
+    'listen.tls.key',
+    /of the first certificate .* chain stands behind it/,
+  ],
   ['a weak key', () => files.weak, 'listen.tls.certificate', /too weak/],
   ['no key', () => ({ certificate, key: 'abc' }), 'listen.tls.key', /no private key/],
   [
