@@ -59,7 +59,9 @@ export function judgeAnswer(answer: JsonObject, source: TokenSource, rules: Rule
   checkTimes(answer, expiresAt, { now: source.now, leeway: rules.leeway });
   checkDemanded(answer, subject, rules);
   const scopes = readGranted(answer);
-  return makeGood(answer, source, { subject, clientId, scopes, audiences, expiresAt, leeway: rules.leeway });
+  // Said for the application too, which may get people of several issuers under one name.
+  const claims: JsonObject = Object.assign(Object.create(null), answer, { iss: source.issuer.issuer });
+  return makeGood(claims, source, { subject, clientId, scopes, audiences, expiresAt, leeway: rules.leeway });
 }
 
 /**

@@ -268,6 +268,14 @@ describe('several issuers', () => {
     assert.equal(callerOf(await fixture.ask('Bearer opaque')).identity.provider, 'second');
   });
 
+  test('RS-028: applications can tell their people apart, also when the answer does not say whose it is', async () => {
+    const { fixture, second } = pair();
+    second.answerWith(() => active);
+    const { claims } = callerOf(await fixture.ask('Bearer opaque')).identity;
+    assert.equal(claims.iss, 'https://second.test');
+    assert.equal(claims.sub, 'alice');
+  });
+
   test('RS-028: a token that one no longer knows does not speak for it because another says the same', async () => {
     const { fixture, first, second } = pair();
     first.answerWith(() => active);
