@@ -58,16 +58,24 @@ export function createDecide(deps: DecideDeps): Decide {
   };
 
   /** The application of a route that wants a token gets the request with it, or not at all (RS-070). */
-  const pass = (
+  const pass = (head: RequestHead, match: RouteMatch, known: Known): MaybePromise<Decision> => {
+    if (match.route.upstreamToken === 'none') return forward(match, known, null);
+    const token = deps.upstreamTokens.obtain(head, match.route, known);
+    return token instanceof Promise
+      ? token.then((obtained) => passAfterWait(head, match, known, obtained))
+      : forward(match, known, token);
+  };
+
+  /** It took a while: a session that was ended meanwhile gets nothing for it (LO-025). */
+  const passAfterWait = async (
     head: RequestHead,
     match: RouteMatch,
-    { session, caller, setCookies }: Known,
-  ): MaybePromise<Forward> => {
-    if (match.route.upstreamToken === 'none') return forward(match, session, caller, null, setCookies);
-    const token = deps.upstreamTokens.obtain(head, match.route, { session, caller });
-    return token instanceof Promise
-      ? token.then((obtained) => forward(match, session, caller, obtained, setCookies))
-      : forward(match, session, caller, token, setCookies);
+    known: Known,
+    token: UpstreamToken | null,
+  ): Promise<Decision> => {
+    if (known.session === null) return forward(match, known, token);
+    const again = await authenticate(head, match.route);
+    return again.kind === 'session' ? forward(match, known, token) : decideAs(head, match, again);
   };
 
   const decideSession = (
@@ -153,12 +161,9 @@ function needsNewSignIn(session: Session, match: RouteMatch, clock: Clock): bool
 }
 
 function forward(
-  match: RouteMatch,
-  session: Session | null,
-  caller: ApiCaller | null,
+  { route, params }: RouteMatch,
+  { session, caller, setCookies }: Known,
   upstreamToken: UpstreamToken | null,
-  setCookies: SetCookies,
 ): Forward {
-  const { route, params } = match;
   return { kind: 'forward', route, params, session, caller, upstreamToken, setCookies };
 }

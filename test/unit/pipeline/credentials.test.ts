@@ -7,7 +7,6 @@ import type { CredentialRefusal } from '../../../src/core/credential-refusal.ts'
 import type { Decision } from '../../../src/core/decision.ts';
 import { SallyportError } from '../../../src/core/errors.ts';
 import { headerValue, headerValues } from '../../../src/core/headers.ts';
-import type { RequestHead } from '../../../src/core/request-head.ts';
 import type { Route } from '../../../src/core/route.ts';
 import type { Session } from '../../../src/core/session.ts';
 import type { UpstreamToken } from '../../../src/core/upstream-token.ts';
@@ -282,8 +281,8 @@ describe('the token for the application', () => {
   });
   test('is obtained on a public route too, for nobody', async () => {
     const asked: unknown[] = [];
-    const obtain = (_head: RequestHead, _route: Route, by: unknown) => {
-      asked.push(by);
+    const obtain: UpstreamTokens['obtain'] = (_head, _route, { session, caller }) => {
+      asked.push({ session, caller });
       return token;
     };
     const route = {

@@ -166,6 +166,45 @@ describe('decide', () => {
   });
 });
 
+describe('a session that ends while its token is being obtained', () => {
+  const token = { header: 'authorization', value: 'Bearer x', prove: null, renew: null };
+  const decideWith = (after: SessionAuthentication) => {
+    const { promise, resolve } = Promise.withResolvers<typeof token>();
+    let asked = 0;
+    const decide = createDecide({
+      endpoints: new Map(),
+      endpointPrefix: '/.auth',
+      routes: createRouteTable([createRoute({ path: '/**', upstreamToken: 'access' })]),
+      authenticate() {
+        asked += 1;
+        return asked === 1 ? signedIn : after;
+      },
+      callerRules,
+      upstreamTokens: { obtain: () => promise },
+      answers: createAnswers({ callerRules, publicUrl, loginPath: '/.auth/login' }),
+      publicUrl,
+      clock,
+    });
+    const decision = decide(createHead(), readBody);
+    resolve(token);
+    return decision;
+  };
+
+  test('LO-025: is not sent with it', async () => {
+    const decision = await decideWith({ kind: 'rejected', reason: 'logout', setCookies: [] });
+    assert.ok(decision.kind === 'respond');
+    assert.equal(decision.status, 401);
+  });
+
+  test('one that lives on is sent, with the very snapshot that was judged (RT-070)', async () => {
+    const later = { ...session, lastSeenAt: session.lastSeenAt + 1 };
+    const decision = await decideWith({ kind: 'session', session: later, setCookies: [] });
+    assert.ok(decision.kind === 'forward');
+    assert.equal(decision.session, session);
+    assert.equal(decision.upstreamToken, token);
+  });
+});
+
 describe('an anonymous request to a protected route', () => {
   test('RD-027: a navigation is sent to login, with path and query to come back to', async () => {
     const answer = await respondTo(createHead({ target: '/x/y?a=b&c=%2F', headers: navigation }));
