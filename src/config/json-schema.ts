@@ -27,6 +27,9 @@ const patterns: Partial<Record<ScalarKind, string>> = {
 /** Gives every scalar the form it is written in, every secret its references, every default its unit. */
 function refine({ zodSchema, jsonSchema }: { zodSchema: z.core.$ZodTypes; jsonSchema: JsonSchema }): void {
   const { def } = zodSchema._zod;
+  // What no field tells alone and an editor can: every route says who may pass.
+  if (zodSchema === configSchema.shape.routes.element)
+    jsonSchema.anyOf = [{ required: ['access'] }, { required: ['authenticate'] }];
   if (def.type === 'default') {
     const written = formatDefault(zodSchema);
     if (written !== undefined) jsonSchema.default = written as NonNullable<JsonSchema['default']>;

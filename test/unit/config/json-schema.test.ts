@@ -23,6 +23,12 @@ test('every section is there, and nothing else is allowed', () => {
   assert.deepEqual(schema.required as unknown, ['publicUrl', 'clusters', 'routes']);
 });
 
+test('a route has to say who may pass', () => {
+  const route = (schema.properties as Json).routes?.items as Json;
+  assert.deepEqual(route.required as unknown, ['path', 'cluster']);
+  assert.deepEqual(route.anyOf as unknown, [{ required: ['access'] }, { required: ['authenticate'] }]);
+});
+
 test('a secret may be text or a reference', () => {
   const [list, rings] = field('session', 'keys').anyOf as unknown as readonly [Json, Json];
   const keys = [list.items, rings.properties?.cookies?.items, rings.properties?.tokens?.items] as Json[];
