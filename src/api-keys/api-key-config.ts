@@ -1,5 +1,6 @@
 /** The `apiKeys` section: machines that cannot do OAuth, each with a key of its own that is kept as a hash. */
 import { z } from 'zod';
+import { scope } from '../core/scalars.ts';
 import { parseKeyHash } from './key-hash.ts';
 import { keyName } from './key-text.ts';
 
@@ -34,15 +35,12 @@ export function parseExpiry(text: string): number | null {
   return isDate || z.iso.datetime({ offset: true }).safeParse(text).success ? Date.parse(text) : null;
 }
 
-/** A scope token of RFC 6749 section 3.3. */
-const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one value: no spaces, no quotes');
-
 const claim = z.union([z.string(), z.number(), z.boolean(), z.array(z.string()).readonly()]);
 
 const keySchema = z.strictObject({
   hash: hash().describe('The hash of the key, as `sallyport api-keys create` prints it.'),
   scopes: z
-    .array(scope)
+    .array(scope())
     .max(100)
     .readonly()
     .default([])

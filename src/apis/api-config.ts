@@ -1,13 +1,11 @@
 /** What the configuration may say about one API: a resource server (RFC 6749 section 1.1) that the gate speaks for. */
 import { z } from 'zod';
-import { duration, secret } from '../core/scalars.ts';
+import { duration, scope, secret } from '../core/scalars.ts';
 import { decryptionKeys } from '../oidc/provider-config.ts';
 import { signingAlgorithms } from '../oidc/signing-key.ts';
 import { tokenIssuerSchema } from '../oidc/token-issuer-config.ts';
 import { apiProblems, secretAlgorithms } from './api-rules.ts';
 import { dpopSchema } from './dpop-config.ts';
-
-const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one scope: no spaces, no quotes');
 
 const corsOrigin = z
   .string()
@@ -110,7 +108,7 @@ export const apiSchema = z
         'Identifier of this API in its metadata (RFC 9728), under `publicUrl`. Without it, the first audience that is such a URL; when there is none, there is no metadata.',
       ),
     scopesSupported: z
-      .array(scope)
+      .array(scope())
       .default([])
       .describe('Scopes that the metadata names, for clients to ask for.'),
     cacheSize: z

@@ -110,3 +110,7 @@ export const address = () =>
     });
     return z.NEVER;
   });
+
+/** One scope, or one value like it, for a list that is written with spaces between (RFC 6749 section 3.3). */
+export const scope = () =>
+  z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one value: no spaces, no quotes');

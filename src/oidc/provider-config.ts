@@ -1,6 +1,6 @@
 /** What the configuration may say about one OpenID provider. */
 import { z } from 'zod';
-import { duration, secret } from '../core/scalars.ts';
+import { duration, scope, secret } from '../core/scalars.ts';
 import { isLoopbackHost } from './address-policy.ts';
 import { checkClient, clientFields, usesMutualTls } from './client-authentication-config.ts';
 import { readDecryptionKey } from './decryption-keys.ts';
@@ -40,8 +40,6 @@ export const issuer = z.string().superRefine((text, context) => {
   const message = issuerProblem(text);
   if (message !== null) context.addIssue({ code: 'custom', message });
 });
-
-const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one scope: no spaces, no quotes');
 
 export const endpointHost = z
   .string()
@@ -115,7 +113,7 @@ const settings = z.strictObject({
       'Private key (PEM or JWK; P-256 is best) that tokens of this provider are bound to (DPoP, RFC 9449). Absent: bearer tokens. With another key, tokens that were issued before are worth nothing.',
     ),
   scopes: z
-    .array(scope)
+    .array(scope())
     .default(['openid', 'profile', 'email', 'offline_access'])
     .refine((scopes) => scopes.includes('openid'), 'must contain openid')
     .describe('Scopes to ask for.'),

@@ -1,12 +1,10 @@
 /** Configuration of a route: which requests it takes, who may pass, and what the application receives. */
 import { z } from 'zod';
-import { duration, size } from '../core/scalars.ts';
+import { duration, scope, size } from '../core/scalars.ts';
 import { type CredentialFields, credentialProblems } from './credential-rules.ts';
 import { headerNameProblem, parseHeaderTemplate } from './header-template.ts';
 import { parseRoutePattern } from './route-pattern.ts';
 import { upstreamTokenSchema } from './upstream-token-config.ts';
-
-const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'is not one value: no spaces, no quotes');
 
 const pathSchema = z.string().superRefine((path, context) => {
   const result = parseRoutePattern(path);
@@ -77,11 +75,11 @@ const routeSchema = z
       .optional()
       .describe('Which of the `apiKeys` may pass; without it, every one.'),
     scopes: z
-      .array(scope)
+      .array(scope())
       .default([])
       .describe('Scopes that must have been granted, all of them: to the session, the token or the key.'),
     acrValues: z
-      .array(scope)
+      .array(scope())
       .default([])
       .describe(
         'Authentication context classes, one of which a bearer token must have been issued in (`acr`, RFC 9470).',
