@@ -234,7 +234,7 @@ test('RS-071: what Redis holds shows no token and no cookie, and neither do the 
   const cookie = await signIn('gustav');
   onlyToken(await askAtOnce(2, '/a', cookie), 'gustav');
   const dump = await dumpOfRedis();
-  assert.match(dump, /x:[\w-]{43}/, 'exchanged tokens are there');
+  assert.match(dump, /u:[\w-]{43}/, 'exchanged tokens are there');
   assert.match(dump, /REDIS\d{4}/);
   for (const secret of secrets) {
     for (const [part] of secret.matchAll(/[\w-]{24,}/g)) {
