@@ -24,8 +24,14 @@ const none: Authentication = { kind: 'none' };
 const several: CredentialRefusal = {
   status: 400,
   error: 'invalid_request',
-  headers: ['www-authenticate', 'Bearer realm="sallyport", error="invalid_request"'],
+  headers: [],
   detail: 'several-credentials',
+};
+
+/** The same where tokens are taken (RFC 6750 section 3.1). */
+const severalWithTokens: CredentialRefusal = {
+  ...several,
+  headers: ['www-authenticate', 'Bearer realm="sallyport", error="invalid_request"'],
 };
 
 export function createAuthenticate(deps: Authenticators): Authenticate {
@@ -52,7 +58,9 @@ export function createAuthenticate(deps: Authenticators): Authenticate {
     if (first === undefined) return none;
     if (authenticate.length === 1) return authenticateBy(first, head, route);
     const brought = authenticate.filter((kind) => brings[kind](head));
-    if (brought.length > 1) return { kind: 'refused', refusal: several };
+    if (brought.length > 1) {
+      return { kind: 'refused', refusal: authenticate.includes('bearer') ? severalWithTokens : several };
+    }
     return brought[0] === undefined ? none : authenticateBy(brought[0], head, route);
   };
 }

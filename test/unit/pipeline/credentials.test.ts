@@ -208,6 +208,19 @@ describe('a route for sessions and bearer tokens', () => {
     const answer = await gate.ask({ cookie: '__Host-sallyport=x', authorization: 'Bearer good' });
     assert.equal(statusOf(answer), 400);
     assert.equal(gate.sessionsAsked(), 0);
+    assert.ok(answer.kind === 'respond');
+    assert.deepEqual(challenges(answer), ['Bearer realm="sallyport", error="invalid_request"']);
+  });
+
+  test('RS-007: where no token is taken, two credentials are 400 without a word of tokens', async () => {
+    const route = { authenticate: ['session', 'api-key'] } as const;
+    const answer = await createGate(route, { signedIn: true }).ask({
+      cookie: '__Host-sallyport=x',
+      'x-api-key': 'good',
+    });
+    assert.ok(answer.kind === 'respond');
+    assert.equal(answer.status, 400);
+    assert.deepEqual(challenges(answer), []);
   });
 
   const rows: readonly (readonly [string, Readonly<Record<string, string>>, number | 'forward'])[] = [
