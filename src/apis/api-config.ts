@@ -78,7 +78,10 @@ export const apiSchema = z
       .describe(
         'Claims that a token must have, with exactly this value; where the claim is a list, it must hold the value. Of several values, it must hold each.',
       ),
-    leeway: duration().prefault('5s').describe("By how much the issuer's clock may differ."),
+    leeway: duration()
+      .prefault('5s')
+      .refine((leeway) => leeway <= 300_000, 'is longer than 5m')
+      .describe("By how much the issuer's clock may differ."),
     profile: z
       .enum(['rfc9068', 'lenient'])
       .default('rfc9068')

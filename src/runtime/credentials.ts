@@ -73,7 +73,15 @@ export function identityHeadersOf(
       : []),
   ]);
   const certificate = listen.clientCertificateHeader?.name;
-  return [...new Set([...names, apiKeys.header, ...(certificate === undefined ? [] : [certificate])])];
+  // Where nobody takes keys the header may be an application's own.
+  const takesKeys = routes.some(({ authenticate }) => authenticate.includes('api-key'));
+  return [
+    ...new Set([
+      ...names,
+      ...(takesKeys ? [apiKeys.header] : []),
+      ...(certificate === undefined ? [] : [certificate]),
+    ]),
+  ];
 }
 
 export interface AssertionParts {

@@ -105,3 +105,18 @@ test('the log names the key and the check, and holds no key', async () => {
   await until(() => gate.events('credential.refused').some(({ detail }) => detail === 'wrong-key'));
   for (const key of [billing, reader]) assert.ok(!gate.logged().includes(key.slice(-43)));
 });
+
+test("where no route takes keys the header is an application's own", async (context) => {
+  const { port } = application.address() as AddressInfo;
+  const other = await startGateAlone({
+    config: {
+      session: { store: 'memory' },
+      clusters: { app: { targets: [`http://127.0.0.1:${port}`] } },
+      routes: [{ path: '/**', cluster: 'app', access: 'public' }],
+    },
+  });
+  context.after(() => other.close());
+  received = [];
+  assert.equal((await fetch(other.url, { headers: { 'X-Api-Key': 'theirs' } })).status, 200);
+  assert.equal(received[0]?.['x-api-key'], 'theirs');
+});

@@ -46,14 +46,14 @@ describe('encrypted tokens', () => {
   });
 
   for (const inside of ['{"sub":"root"}', 'hello', 'a.b.c']) {
-    test(`with ${inside} inside is refused`, async () => {
+    test(`RP-106: with ${inside} inside is refused`, async () => {
       const fixture = createApiFixture({ decryptionKeys: [pem(ours)] });
       assertRefused(await fixture.ask(`Bearer ${await encrypt(inside)}`), 'access-token-decryption');
       assert.equal(fixture.issuers[0]?.asked.open, 0);
     });
   }
 
-  test('inside another encrypted token is refused', async () => {
+  test('RP-106, DL-029: inside another encrypted token is refused', async () => {
     const fixture = createApiFixture({ decryptionKeys: [pem(ours)] });
     const inner = await encrypt(await signAccessToken(fixture.claims()));
     assertRefused(await fixture.ask(`Bearer ${await encrypt(inner)}`), 'access-token-decryption');

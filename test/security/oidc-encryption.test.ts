@@ -94,8 +94,16 @@ const refused: readonly (readonly [title: string, make: () => Promise<string>, d
     async () => (await encrypt(makeLogoutToken(evil.issuer))).replace(/.{4}$/, 'AAAA'),
     /^logout-token-decryption$/,
   ],
-  ['around another encrypted one', async () => encrypt(await encrypt('x')), /^logout-token-encrypted$/],
-  ['around something that is not signed', () => encrypt('{"sub":"alice"}'), /^logout-token-malformed$/],
+  [
+    'around another encrypted one (RP-106, DL-029)',
+    async () => encrypt(await encrypt('x')),
+    /^logout-token-encrypted$/,
+  ],
+  [
+    'around something that is not signed (RP-106)',
+    () => encrypt('{"sub":"alice"}'),
+    /^logout-token-malformed$/,
+  ],
   [
     'that is far too long',
     () => encrypt(makeLogoutToken(evil.issuer, { claims: { x: 'x'.repeat(100_000) } })),
@@ -114,10 +122,10 @@ for (const [title, make, detail] of refused) {
 const headers: readonly (readonly [title: string, header: Readonly<Record<string, unknown>>])[] = [
   ['RSA1_5', { alg: 'RSA1_5' }],
   ['a shared key', { alg: 'dir' }],
-  ['a password', { alg: 'PBES2-HS256+A128KW', p2c: 2 ** 31, p2s: 'x' }],
+  ['a password (DL-029)', { alg: 'PBES2-HS256+A128KW', p2c: 2 ** 31, p2s: 'x' }],
   ['an algorithm that does not exist', { alg: 'NONE' }],
   ['a content encryption that does not exist', { enc: 'A256CTR' }],
-  ['compression', { zip: 'DEF' }],
+  ['compression (DL-029)', { zip: 'DEF' }],
   ['a critical extension', { crit: ['x'] }],
 ];
 for (const [title, header] of headers) {

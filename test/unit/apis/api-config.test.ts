@@ -104,6 +104,7 @@ const refused: readonly (readonly [settings: object, path: string])[] = [
   [{ introspection: { ttl: '5s' } }, 'introspection'],
   [{ requiredClaims: { groups: [] } }, 'requiredClaims.groups'],
   [{ requiredClaims: { groups: [1] } }, 'requiredClaims.groups'],
+  [{ leeway: '6m' }, 'leeway'],
   [{ dangerouslyAllowAnyAudience: true }, 'dangerouslyAllowAnyAudience'],
   [{ corsOrigins: ['https://app.test/'] }, 'corsOrigins.0'],
   [{ corsOrigins: ['app.test'] }, 'corsOrigins.0'],

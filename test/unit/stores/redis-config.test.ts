@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nameOf, parseRedisUrl } from '../../../src/stores/redis/redis-url.ts';
 import { redisSchema } from '../../../src/stores/redis-config.ts';
+import { localhostCertificate } from '../../support/localhost-certificate.ts';
 
 const nodes = ['10.0.0.1:6379', '[::1]:6380'];
 const pem = '-----BEGIN CERTIFICATE-----';
@@ -27,7 +28,11 @@ const refused: readonly (readonly [what: string, config: object, message: RegExp
   ['two users', { url: 'redis://me:x@host', username: 'me', password: 'y' }, /username.*in `url` too/s],
   ['two passwords', { url: 'redis://:x@host', password: 'y' }, /password.*in `url` too/s],
   ['a user without a password', { url: 'redis://host', username: 'me' }, /username.*write `password` too/s],
-  ['tls on a plain address', { url: 'redis://host', tls: { ca: pem } }, /write `rediss:\/\/` in `url`/],
+  [
+    'tls on a plain address',
+    { url: 'redis://host', tls: { ca: localhostCertificate } },
+    /write `rediss:\/\/` in `url`/,
+  ],
   ['half a client certificate', { url: 'rediss://host', tls: { key: 'k' } }, /both `certificate` and `key`/],
   ['no nodes', { cluster: { nodes: [] } }, /at least one node/],
   ['a prefix with a space', { url: 'redis://host', prefix: 'a b' }, /prefix.*without spaces/s],
