@@ -6,7 +6,6 @@ import { redisSchema } from '../../../src/stores/redis-config.ts';
 import { localhostCertificate } from '../../support/localhost-certificate.ts';
 
 const nodes = ['10.0.0.1:6379', '[::1]:6380'];
-const pem = '-----BEGIN CERTIFICATE-----';
 
 test('one server, sentinels and a cluster are understood, with what is not said filled in', () => {
   const one = redisSchema.parse({ url: 'redis://host' });
