@@ -92,7 +92,7 @@ describe('rotation', () => {
     assert.equal(evil.hits.jwks, 2);
   });
 
-  test('RP-151: 10,000 tokens with unknown key ids cause one fetch per cool-down, and known keys go on', async () => {
+  test('RP-151, DL-023: 10,000 tokens with unknown key ids cause one fetch per cool-down, and known keys go on', async () => {
     assert.equal(await open(), 'ok');
     const flood = async () => {
       const verdicts = new Set<string>();

@@ -4,7 +4,7 @@ import { createRecentMap } from '../../../src/apis/recent-map.ts';
 import { assertRefused, callerOf, createApiFixture, headWith } from '../../support/api-fixture.ts';
 import { createFakeTokenIssuer, signAccessToken, testKeys } from '../../support/fake-token-issuer.ts';
 
-test('a token that is remembered is answered at once, with the same frozen caller, and costs no signature', async () => {
+test('DL-028: a token that is remembered is answered at once, with the same frozen caller, and costs no signature', async () => {
   const fixture = createApiFixture();
   const authorization = `Bearer ${await signAccessToken(fixture.claims())}`;
   const first = callerOf(await fixture.ask(authorization));
