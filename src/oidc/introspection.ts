@@ -37,6 +37,9 @@ export interface IntrospectionDeps extends Pick<SignedAnswerRules, 'keys' | 'dec
   readonly alert: () => void;
 }
 
+/** Characters. Answers are remembered by the thousand: a token says no more than fits into a request head. */
+const longestAnswer = 65_536;
+
 export function createIntrospection(config: IntrospectionConfig, deps: IntrospectionDeps): Introspect {
   const { call, endpoint, keys, decrypt, clock, alert } = deps;
   let nextAlert = Number.NEGATIVE_INFINITY;
@@ -77,6 +80,7 @@ export function createIntrospection(config: IntrospectionConfig, deps: Introspec
     }
     if (status !== 200) throw unusable(`status-${status}`);
     if (response.contentType !== introspectionTypes[form]) throw unusable('content-type');
+    if (response.text.length > longestAnswer) throw unusable('too-large');
     if (form === 'json') return tell(() => readPlainAnswer(response));
     return readSignedAnswer(response, { issuer, clientId, algorithms, keys, decrypt, now: clock.now() });
   };

@@ -33,8 +33,10 @@ export function createCallerRules(apis: Apis, apiKeys: ApiKeys): CallerRules {
       return route.scopes.every((scope) => caller.scopes.has(scope)) ? null : keyWithoutScope;
     },
     challenge(route) {
-      if (route.authenticate.includes('bearer')) return apiOf(route).challenge(route);
-      return route.authenticate.includes('api-key') ? apiKeys.challenge : null;
+      const byKey = route.authenticate.includes('api-key') ? apiKeys.challenge : null;
+      if (!route.authenticate.includes('bearer')) return byKey;
+      const byToken = apiOf(route).challenge(route);
+      return byKey === null ? byToken : { ...byToken, headers: [...byToken.headers, ...byKey.headers] };
     },
   };
 }

@@ -99,6 +99,11 @@ describe('RS-042: it cannot tell', () => {
       { raw: true, status: 302, headers: { location: 'http://127.0.0.1:1/' } },
       'ERR_PROVIDER_UNAVAILABLE',
     ],
+    [
+      'more than a token can say',
+      { raw: true, body: JSON.stringify({ active: true, sub: 'x', note: 'x'.repeat(70_000) }) },
+      'ERR_PROVIDER_UNAVAILABLE',
+    ],
     ['2 MB', { raw: true, body: Buffer.alloc(2_000_000, ' ') }, 'ERR_PROVIDER_UNAVAILABLE'],
     ['no answer', { raw: true, hang: true }, 'ERR_PROVIDER_UNAVAILABLE'],
     ['an answer without end', { raw: true, drip: 20 }, 'ERR_PROVIDER_UNAVAILABLE'],

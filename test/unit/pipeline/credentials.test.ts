@@ -258,6 +258,11 @@ describe('a route for API keys', () => {
   test('a key without the scope of the route is 403', async () => {
     assert.equal(statusOf(await createGate({ ...keys, scopes: ['write'] }).ask({ 'x-api-key': 'k' })), 403);
   });
+  test('who may bring a token or a key is told of both', async () => {
+    const route = { authenticate: ['api-key', 'bearer'], api: 'main' } as const;
+    const told = challenges(await createGate(route).ask({}));
+    assert.deepEqual(told, ['Bearer realm="main"', 'ApiKey realm="sallyport"']);
+  });
   test('a key and a token on one request are 400', async () => {
     const route = { authenticate: ['api-key', 'bearer'], api: 'main' } as const;
     assert.equal(
