@@ -10,7 +10,7 @@ import type { Emit, Events } from '../core/events.ts';
 import { createBulkhead } from './bulkhead.ts';
 import { type ClientConfig, usesMutualTls } from './client-authentication-config.ts';
 import { createConnectGuard, createSystemNetwork, type Network } from './connect-guard.ts';
-import { createHoldOff } from './hold-off.ts';
+import { createHoldOff, type HoldOff } from './hold-off.ts';
 import type { ProviderConfig } from './provider-config.ts';
 import { Refusal } from './refusal.ts';
 
@@ -71,12 +71,7 @@ const maxRetryAfter = 300;
 const sharedCalls: ReadonlySet<ProviderCall> = new Set(['discovery', 'jwks']);
 
 /** These come by themselves and in crowds (FL-024); a person who signs in may always try. */
-const heldOffCalls: ReadonlySet<ProviderCall> = new Set([
-  'refresh',
-  'introspection',
-  'client-credentials',
-  'exchange',
-]);
+const heldOffCalls = ['refresh', 'introspection', 'client-credentials', 'exchange'] as const;
 
 export function createProviderHttp(
   name: string,
@@ -86,6 +81,9 @@ export function createProviderHttp(
   const { emit, clock } = deps;
   const bulkhead = createBulkhead({ concurrent: config.maxConcurrentCalls, waiting: config.maxWaitingCalls });
   const holdOff = createHoldOff(clock, deps.random);
+  const holdOffs = new Map<ProviderCall, HoldOff>(
+    heldOffCalls.map((call) => [call, createHoldOff(clock, deps.random)]),
+  );
   const network = deps.network ?? createSystemNetwork(config.timeout, certificateToShow(config));
   const agent = new Agent({
     connect: createConnectGuard(network, mayBeInward(config)),
@@ -110,7 +108,8 @@ export function createProviderHttp(
     if (statusCode >= 500 || statusCode === 429) {
       discard(body);
       const retryAfter = retryAfterSeconds(headers['retry-after'], clock.now());
-      if (retryAfter !== null) holdOff.note(retryAfter);
+      // Too many of one kind say nothing of the others: whoever provokes that must not hold up everybody's renewals.
+      if (retryAfter !== null) (statusCode === 429 ? holdOffs.get(call.call) : holdOff)?.note(retryAfter);
       throw unavailable(`status-${statusCode}`, retryAfter);
     }
     if (single(headers['content-encoding'] ?? 'identity') !== 'identity') {
@@ -129,7 +128,8 @@ export function createProviderHttp(
 
   return {
     async call(call) {
-      const wait = heldOffCalls.has(call.call) ? holdOff.remaining() : 0;
+      const own = holdOffs.get(call.call);
+      const wait = own === undefined ? 0 : Math.max(own.remaining(), holdOff.remaining());
       if (wait > 0) throw unavailable('retry-after', wait);
       const started = clock.monotonic();
       const report = (outcome: Events['provider.called']['outcome']) =>

@@ -257,6 +257,19 @@ test('Retry-After is obeyed: a crowd of exchanges leaves the provider alone', as
   assert.equal(evil.hits.token, 1);
 });
 
+test('FL-024: too many exchanges hold up exchanges alone', async () => {
+  evil.behaviour = { tokens: { raw: true, status: 429, headers: { 'retry-after': '60' } } };
+  const gate = makeEvilGate(evil);
+  for (let count = 0; count < 3; count += 1) {
+    await assert.rejects(asks.exchange(gate.provider.grants), { code: 'ERR_PROVIDER_UNAVAILABLE' });
+  }
+  assert.equal(evil.hits.token, 1);
+  evil.behaviour = { tokens: good };
+  assert.equal((await gate.provider.grants.clientToken(target)).accessToken, accessToken);
+  await assert.rejects(asks.exchange(gate.provider.grants), { code: 'ERR_PROVIDER_UNAVAILABLE' });
+  await gate.provider.close();
+});
+
 test('RP-032, RP-040: with a key the tokens are bound to it, or refused', async () => {
   const config = { dpopKey: makeClientKey('p256').pem };
   for (const ask of Object.values(asks)) {
