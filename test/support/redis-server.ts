@@ -252,6 +252,8 @@ async function joinCluster(nodes: readonly RedisServer[], masters: number): Prom
     }),
   );
   await until('the cluster is whole', () => everyNode(nodes, 'cluster_state:ok'));
+  // Without full coverage a node calls it whole before it has heard who holds the other slots.
+  await until('every node knows all slots', () => everyNode(nodes, 'cluster_slots_ok:16384'));
 }
 
 async function everyNode(nodes: readonly RedisServer[], line: string): Promise<boolean> {
