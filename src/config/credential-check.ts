@@ -1,16 +1,10 @@
 /** Whether the names that routes and apis use for issuers, keys and audiences lead somewhere. */
 import { checkClients, isPublicClient, proofNeeded } from './client-check.ts';
 import { didYouMean } from './did-you-mean.ts';
-import type { Finding } from './issues.ts';
-import { isMapping, type Path, valueAt } from './schema-tree.ts';
+import { type Finding, finding } from './issues.ts';
+import { isMapping, valueAt } from './schema-tree.ts';
 
 type Data = Readonly<Record<string, unknown>>;
-
-const finding = (path: Path, reason: string, suggestion: string | null = null): Finding => ({
-  path,
-  reason,
-  suggestion,
-});
 
 export function checkCredentials(data: Data): readonly Finding[] {
   return [

@@ -7,17 +7,11 @@ import type { RouteConfig } from '../pipeline/route-config.ts';
 import { checkCredentials, credentialsOf } from './credential-check.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { checkFleet } from './fleet-check.ts';
-import type { Finding } from './issues.ts';
+import { type Finding, finding } from './issues.ts';
 import { isLoopback } from './public-url.ts';
 import { isMapping, type Path, valueAt } from './schema-tree.ts';
 
 type Comparable = Pick<RouteConfig, 'path' | 'methods'>;
-
-const finding = (path: Path, reason: string, suggestion: string | null = null): Finding => ({
-  path,
-  reason,
-  suggestion,
-});
 
 export function crossCheck(data: Readonly<Record<string, unknown>>): readonly Finding[] {
   return [

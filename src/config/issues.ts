@@ -29,6 +29,10 @@ export interface Finding {
   readonly suggestion: string | null;
 }
 
+export function finding(path: Path, reason: string, suggestion: string | null = null): Finding {
+  return { path, reason, suggestion };
+}
+
 /** `at` is where the schema that found the issue stands. */
 export function toProblems(issue: Issue, context: IssueContext, at: Path = []): readonly Problem[] {
   return findings(issue, context, [...at, ...(issue.path as Path)]).map((finding) =>

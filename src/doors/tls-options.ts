@@ -2,6 +2,7 @@
 import { constants } from 'node:crypto';
 import type { TLSSocket, TlsOptions } from 'node:tls';
 import { toSecureContextOptions } from '../core/tls-identity.ts';
+import { tlsSuites } from '../core/tls-suites.ts';
 import { certificateThumbprint } from './certificate-thumbprint.ts';
 import type { Handshake } from './connection.ts';
 import type { TlsListenConfig } from './tls-config.ts';
@@ -9,25 +10,12 @@ import type { TlsListenConfig } from './tls-config.ts';
 /** Milliseconds (DL-008). */
 const handshakeTimeout = 10_000;
 
-/** Forward secrecy and authenticated encryption alone (RFC 9325 section 4.2). */
-const ciphers = [
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':');
-
 export function tlsOptions(config: TlsListenConfig): TlsOptions {
   const { clientCa } = config;
   return {
     ...toSecureContextOptions(config),
     minVersion: config.minVersion,
-    ciphers,
+    ciphers: tlsSuites,
     honorCipherOrder: true,
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout,

@@ -6,6 +6,7 @@ import { lookup } from 'node:dns/promises';
 import { isIP, type Socket } from 'node:net';
 import { buildConnector } from 'undici';
 import { SallyportError } from '../core/errors.ts';
+import { tlsSuites } from '../core/tls-suites.ts';
 import { classifyAddress } from './address-policy.ts';
 import type { ClientConfig } from './client-authentication-config.ts';
 
@@ -19,22 +20,6 @@ export interface Network {
 
 /** A name with more addresses than this is tried no further. */
 const maxAddresses = 4;
-
-/**
- * With forward secrecy and authenticated encryption alone (RFC 9325 section 4.2, which FAPI 2.0 asks for): in TLS 1.2
- * Node would also take CBC suites and plain RSA key exchange.
- */
-const ciphers = [
-  'TLS_AES_128_GCM_SHA256',
-  'TLS_AES_256_GCM_SHA384',
-  'TLS_CHACHA20_POLY1305_SHA256',
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-].join(':');
 
 /** `certificate` is what the gate shows of itself to a server that asks (RFC 8705); null: nothing. */
 export function createSystemNetwork(
@@ -51,7 +36,7 @@ export function createSystemNetwork(
       allowH2: false,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.2',
-      ciphers,
+      ciphers: tlsSuites,
       ...own,
     }),
   };

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { duration, scope, secret } from '../core/scalars.ts';
 import { isLoopbackHost } from './address-policy.ts';
+import { callLimitFields } from './call-limits-config.ts';
 import { checkClient, clientFields, usesMutualTls } from './client-authentication-config.ts';
 import { readDecryptionKey } from './decryption-keys.ts';
 import { checkProfile } from './fapi-check.ts';
@@ -186,19 +187,7 @@ const settings = z.strictObject({
   introspectionResponse: introspectionResponse.describe(
     'The form in which the provider answers about opaque tokens: JSON, or a JWT that it has signed (RFC 9701).',
   ),
-  timeout: duration().prefault('10s').describe('Total time for one call to the provider.'),
-  maxConcurrentCalls: z
-    .int()
-    .min(1)
-    .max(1000)
-    .default(64)
-    .describe('Calls to the provider at the same time; further ones wait within `timeout`.'),
-  maxWaitingCalls: z
-    .int()
-    .min(0)
-    .max(10_000)
-    .default(1000)
-    .describe('Calls that may wait; one more is answered 503 at once.'),
+  ...callLimitFields,
   dangerouslyAllowHttpIssuer: z
     .boolean()
     .default(false)

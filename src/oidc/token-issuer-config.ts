@@ -1,7 +1,7 @@
 /** What the configuration may say about an authorization server whose tokens are only checked: nobody signs in there. */
 import { z } from 'zod';
-import { duration } from '../core/scalars.ts';
 import { isLoopbackHost } from './address-policy.ts';
+import { callLimitFields } from './call-limits-config.ts';
 import { checkClient, clientFields, isConfidential } from './client-authentication-config.ts';
 import { readJwk } from './jwk-check.ts';
 import { importJwk } from './key-set.ts';
@@ -88,19 +88,7 @@ export const tokenIssuerSchema = z
       .describe(
         'Hosts besides the issuer and its subdomains on which the metadata may place endpoints; `host` or `host:port`.',
       ),
-    timeout: duration().prefault('10s').describe('Total time for one call to the issuer.'),
-    maxConcurrentCalls: z
-      .int()
-      .min(1)
-      .max(1000)
-      .default(64)
-      .describe('Calls to the issuer at the same time; further ones wait within `timeout`.'),
-    maxWaitingCalls: z
-      .int()
-      .min(0)
-      .max(10_000)
-      .default(1000)
-      .describe('Calls that may wait; one more is answered 503 at once.'),
+    ...callLimitFields,
     dangerouslyAllowHttpIssuer: z
       .boolean()
       .default(false)
