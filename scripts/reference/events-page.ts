@@ -1,5 +1,5 @@
 /** The reference page of the events. */
-import { type EventDefinition, eventTable } from '../../src/core/events.ts';
+import { type EventDefinition, eventTable } from '../../src/core/event-table.ts';
 import { code, generated, table } from './markdown.ts';
 
 export function eventsPage(): string {

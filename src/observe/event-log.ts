@@ -1,5 +1,6 @@
 /** Every event but the access log → one line, at the level of the event table, audit events marked. */
-import { type EventName, eventTable, type Subscriber } from '../core/events.ts';
+import { eventTable } from '../core/event-table.ts';
+import type { EventName, Subscriber } from '../core/events.ts';
 import type { Logger } from './logger.ts';
 import { cleanText } from './text.ts';
 

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { commands } from '../../src/cli/commands.ts';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
 import { parseSource } from '../../src/config/source.ts';
-import { eventTable } from '../../src/core/events.ts';
+import { eventTable } from '../../src/core/event-table.ts';
 import { formatProblems } from '../../src/index.ts';
 import { metricTable } from '../../src/observe/metric-table.ts';
 

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { referencePages } from '../../scripts/reference/pages.ts';
 import { configSchema } from '../../src/config/schema.ts';
 import { errorTable } from '../../src/core/errors.ts';
-import { eventTable } from '../../src/core/events.ts';
+import { eventTable } from '../../src/core/event-table.ts';
 
 const pages = referencePages();
 

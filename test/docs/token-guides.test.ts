@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test';
 import { referencePages } from '../../scripts/reference/pages.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { parseSource } from '../../src/config/source.ts';
-import { eventTable } from '../../src/core/events.ts';
+import { eventTable } from '../../src/core/event-table.ts';
 import { metricTable } from '../../src/observe/metric-table.ts';
 import { makeClientKey } from '../support/client-keys.ts';
 import { configOf, validConfig } from '../support/configs.ts';

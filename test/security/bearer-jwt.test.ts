@@ -272,6 +272,11 @@ describe('claims', () => {
     ['a longer text', { azp: 'shopping', level: 2, staff: true }, false],
     ['a list in text', { azp: 'x,shop', level: 2, staff: true }, false],
     ['an object with that name', { azp: { shop: true }, level: 2, staff: true }, false],
+    [
+      'a pointer to where they are',
+      { _claim_names: { azp: 'src' }, _claim_sources: { src: { endpoint: 'https://graph.test' } } },
+      false,
+    ],
     ['what is merely like true', { azp: 'shop', level: 2, staff: 1 }, false],
   ];
   for (const [title, claims, good] of demands) {
@@ -283,6 +288,15 @@ describe('claims', () => {
       else assertRefused(authentication, 'claim');
     });
   }
+
+  test('RS-034: a claim of ten thousand entries is too long a token, and costs no signature', async () => {
+    const fixture = createApiFixture({ requiredClaims: { groups: 'staff' } });
+    const groups = [...Array.from({ length: 10_000 }, (_, index) => `group-${index}`), 'staff'];
+    const token = await signAccessToken(fixture.claims({ groups }));
+    const authentication = await fixture.ask(`Bearer ${token}`);
+    assert.equal(authentication.kind, 'refused');
+    assert.equal(fixture.issuers[0]?.asked.open, 0);
+  });
 
   for (const [groups, good] of [
     [['staff', 'admins', 'x'], true],

@@ -1,7 +1,8 @@
 /** What comes from outside cannot forge, garble or flood the log, and no secret gets into it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type EventName, type Events, eventTable } from '../../src/core/events.ts';
+import { eventTable } from '../../src/core/event-table.ts';
+import type { EventName, Events } from '../../src/core/events.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createAccessLog } from '../../src/observe/access-log.ts';
 import { createEventLog } from '../../src/observe/event-log.ts';

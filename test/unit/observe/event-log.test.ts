@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type EventName, eventTable } from '../../../src/core/events.ts';
+import { eventTable } from '../../../src/core/event-table.ts';
+import type { EventName } from '../../../src/core/events.ts';
 import { createEventLog } from '../../../src/observe/event-log.ts';
 import { createCapturedLog } from '../../support/captured-log.ts';
 import { sampleEvents } from '../../support/sample-events.ts';
